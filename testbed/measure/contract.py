@@ -1,14 +1,16 @@
 """What a scenario is, and what it may know of a lab.
 
 A scenario is one module in ``scenarios/`` with an instance of a :class:`Scenario` in the attribute
-``scenario``. It declares its matrix (``parameters``), its metrics and the pods that it needs, and
-yields samples. It knows names and addresses, nothing of how a CNI mode works inside.
+``scenario``. It declares its matrix (``parameters`` and :meth:`Scenario.cells`), its metrics and
+the pods that it needs, and yields readings. It knows names and addresses, nothing of how a CNI
+mode works inside.
 """
 
 from __future__ import annotations
 
+import itertools
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -43,7 +45,7 @@ class Reading:
 class LabHandle(Protocol):
     """A running lab, as scenarios see it (implemented by ``testbed.lab.client.Lab``).
 
-    A *target* is ``NAMESPACE/POD``, ``node/NAME`` or ``external/NAME``.
+    A *target* is ``NAMESPACE/POD``, ``node/NAME``, ``router/NAME`` or ``external/NAME``.
     """
 
     def popen(self, target: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -64,7 +66,21 @@ class LabHandle(Protocol):
 
 
 Cell = Mapping[str, Any]
-"""One point of a scenario's matrix: parameter name → value."""
+"""One point of a scenario's matrix: parameter name → value (a string or a number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One axis of a scenario's matrix.
+
+    Attributes:
+        default: The values that it takes where the campaign names none.
+        parse: Makes a value of the campaign file a value of the matrix, or raises ``ValueError``
+            with a message that completes the sentence "VALUE is ...".
+    """
+
+    default: tuple[Any, ...]
+    parse: Callable[[Any], Any]
 
 
 class Scenario(Protocol):
@@ -73,26 +89,71 @@ class Scenario(Protocol):
     summary: str
     """One line for ``testbed bench --help`` and the report."""
 
-    parameters: Mapping[str, Sequence[Any]]
-    """The matrix: parameter name → the values that it takes by default."""
+    parameters: Mapping[str, Parameter]
+    """The axes of the matrix. Their names are columns of the results."""
 
     metrics: Sequence[Metric]
-    """Every metric that :meth:`run` may yield (machine CPU time is added by the campaign)."""
+    """Every metric that :meth:`run` may yield."""
 
     needs: Sequence[str]
     """Names of the features (``testbed doctor``) that it needs, such as ``iperf3``."""
 
-    def manifest(self) -> str:
-        """The pods that it needs, as Kubernetes YAML; merged over scenarios by name."""
+    topologies: Sequence[str]
+    """The topologies that it runs on; empty for every one."""
 
-    def run(self, lab: LabHandle, cell: Cell, raw: Path) -> Iterator[Reading]:
+    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
+        """The points of the matrix: :func:`product`, less the combinations without a meaning.
+
+        Args:
+            values: A sequence of parsed values for every one of ``parameters``.
+        """
+
+    def manifest(self, nodes: Sequence[str]) -> str:
+        """The pods that it needs, as Kubernetes YAML; scenarios may ask for the same pods.
+
+        Args:
+            nodes: The names of the lab's nodes; the first and the last are the farthest apart.
+
+        Raises:
+            InputError: There are too few nodes.
+        """
+
+    def run(self, lab: LabHandle, cell: Cell, raw: Path, seconds: int) -> Iterator[Reading]:
         """Measures one cell once.
 
         Args:
             lab: The lab to measure in.
             cell: The point of the matrix.
             raw: A folder of this sample's own, in which each tool's output is kept untouched.
+            seconds: How long to measure.
 
         Raises:
             LabError: The tool failed; the message has its own words.
         """
+
+
+def product(values: Mapping[str, Sequence[Any]]) -> list[Cell]:
+    """Every combination of the values, the last axis running fastest."""
+    return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """A parser of one of some words, for :class:`Parameter`."""
+
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"none of {', '.join(choices)}")
+        return str(value)
+
+    return parse
+
+
+def count(value: Any) -> int:
+    """A parser of a whole number from 1 to 128, for :class:`Parameter`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if type(value) is not int or not 1 <= value <= 128:  # noqa: PLR2004 - iperf3's own limit
+        raise ValueError("no whole number from 1 to 128")
+    return value
