@@ -72,9 +72,7 @@ def link_options(
 class Router(Node):  # type: ignore[misc]
     """A host that forwards IPv4; its links carry its addresses."""
 
-    def config(
-        self, routes: Sequence[tuple[str, Sequence[str]]] = (), **params: Any
-    ) -> Any:
+    def config(self, routes: Sequence[tuple[str, Sequence[str]]] = (), **params: Any) -> Any:
         """Configures the host as Mininet does, has it forward, and sets its static routes.
 
         Args:
@@ -95,6 +93,7 @@ class LeafSpine(Topo):  # type: ignore[misc]
     def build(
         self,
         nodes: int = 2,
+        *,
         spines: int = 2,
         leaves: int = 2,
         externals: int = 1,

@@ -50,6 +50,7 @@ class Single(Topo):  # type: ignore[misc]
     def build(
         self,
         nodes: int = 3,
+        *,
         externals: int = 1,
         rate: float | None = None,
         delay: float | None = None,

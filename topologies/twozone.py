@@ -69,6 +69,7 @@ class TwoZone(Topo):  # type: ignore[misc]
     def build(
         self,
         nodes: int = 4,
+        *,
         externals: int = 1,
         rate: float | None = None,
         delay: float | None = None,

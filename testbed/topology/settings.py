@@ -1,0 +1,145 @@
+"""``--set KEY=VALUE``: which keys a topology knows, and what their values mean.
+
+A topology's keys are the parameters of its ``build`` method; a YAML file's are those in
+:data:`YAML_KEYS`. Values are read by the key's name:
+
+=================================================  ============================================
+``nodes``, ``externals``, ``spines``, ``leaves``   a count, 1 to 200 (``externals`` from 0)
+``rate``, ``zone_rate``                            ``1Gbit``, ``100Mbit``, ``1e9`` (bit/s)
+``delay``, ``zone_delay``                          ``20ms``, ``50us``, ``0.02`` (s); one way, a link
+``loss``                                           ``1%``, ``0.01``; each way, a link
+``mtu``                                            576 to 65535 bytes
+=================================================  ============================================
+
+``nodes`` is the number below *each* leaf in ``leafspine``. Any other parameter of a topology of
+the user's own is a number if it looks like one and a string if not, as with ``mn``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from testbed.errors import InputError, Where, unknown
+
+CLUSTER_KEYS = ("node_cidr_mask_size", "pod_cidr", "service_cidr")
+"""Keys that are not the topology's."""
+
+YAML_KEYS = ("delay", "loss", "mtu", "nodes", "rate")
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?(?:e\d+)?) *([kmgt]?)(?:bit|bps|bit/s)?", re.IGNORECASE)
+_DELAY = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?) *(us|ms|s|)", re.IGNORECASE)
+_LOSS = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?) *(%?)")
+_SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+_SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
+
+
+def rate(text: str) -> float:
+    """Bits per second, of ``1Gbit``, ``100Mbit`` or ``1e9``; prefixes are decimal.
+
+    Raises:
+        ValueError: It is no rate from 1 kbit to 1 Tbit; the message says how to write one.
+    """
+    found = _RATE.fullmatch(text.strip())
+    value = float(found[1]) * _SCALE[found[2].lower()] if found else 0.0
+    if not 1e3 <= value <= 1e12:
+        raise ValueError("write a rate from 1kbit to 1Tbit, such as 1Gbit, 100Mbit or 1e9")
+    return value
+
+
+def delay(text: str) -> float:
+    """Seconds, of ``20ms``, ``50us``, ``1s`` or ``0.02``.
+
+    Raises:
+        ValueError: It is no delay from 0 to 10 s; the message says how to write one.
+    """
+    found = _DELAY.fullmatch(text.strip())
+    value = float(found[1]) * _SECONDS[found[2].lower()] if found else -1.0
+    if not 0 <= value <= 10:
+        raise ValueError("write a delay from 0 to 10s, such as 20ms, 50us or 0.02")
+    return value
+
+
+def loss(text: str) -> float:
+    """A share from 0 to 1, of ``1%`` or ``0.01``.
+
+    A bare number from 1 on is refused: Mininet would mean per cent by it.
+
+    Raises:
+        ValueError: It is no share; the message says how to write one.
+    """
+    found = _LOSS.fullmatch(text.strip())
+    value = float(found[1]) if found else -1.0
+    limit = 100 if found and found[2] else 1
+    if not 0 <= value <= limit or (limit == 1 and value == 1):
+        raise ValueError("write a loss such as 1% or 0.01")
+    return value / limit
+
+
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text.strip()) or not least <= int(text) <= most:
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+mtu = _integer(576, 65535)  # RFC 791's least that every host takes, the most that IPv4 has
+
+
+def _anything(text: str) -> int | float | str:
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "nodes": _integer(1, 200),
+    "externals": _integer(0, 200),
+    "spines": _integer(1, 200),
+    "leaves": _integer(1, 200),
+    "rate": rate,
+    "zone_rate": rate,
+    "delay": delay,
+    "zone_delay": delay,
+    "loss": loss,
+    "mtu": mtu,
+}
+
+
+def split_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Parts settings into the topology's and the cluster's, the latter untouched."""
+    ours = {key: value for key, value in settings.items() if key not in CLUSTER_KEYS}
+    theirs = {key: value for key, value in settings.items() if key in CLUSTER_KEYS}
+    return ours, theirs
+
+
+def parse(settings: Mapping[str, str], known: Iterable[str]) -> dict[str, Any]:
+    """The values of a topology's settings; the cluster's are left out.
+
+    Args:
+        settings: Key → text, as ``--set`` gave them.
+        known: The keys that the topology has.
+
+    Raises:
+        InputError: A key is not known (the message lists the known ones), or a value is none of
+            its kind.
+    """
+    ours, _ = split_settings(settings)
+    known = set(known)
+    values = {}
+    for key, text in ours.items():
+        if key not in known:
+            raise unknown("setting", key, known | set(CLUSTER_KEYS), Where("--set"))
+        try:
+            values[key] = PARSERS.get(key, _anything)(text)
+        except ValueError as error:
+            hint = f"{str(error)[0].upper()}{str(error)[1:]}."
+            where = Where("--set", field=key)
+            raise InputError(f"invalid value {text!r}", where=where, hint=hint) from None
+    return values
