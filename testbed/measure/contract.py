@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from testbed.registry import Registry
+
 Better = Literal["higher", "lower", "none"]
 
 
@@ -61,6 +63,9 @@ class LabHandle(Protocol):
     def objects(self, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
         """API objects of a kind (``pods``, ``nodes`` …), in Kubernetes' JSON shape with status."""
 
+    def links(self) -> list[tuple[str, str]]:
+        """The links of the fabric, each by the names of its two hosts or switches."""
+
     def set_link(self, a: str, b: str, *, up: bool) -> None:
         """Takes the link between two fabric hosts or switches down, or up again."""
 
@@ -92,13 +97,13 @@ class Scenario(Protocol):
     parameters: Mapping[str, Parameter]
     """The axes of the matrix. Their names are columns of the results."""
 
-    metrics: Sequence[Metric]
+    metrics: tuple[Metric, ...]
     """Every metric that :meth:`run` may yield."""
 
-    needs: Sequence[str]
+    needs: tuple[str, ...]
     """Names of the features (``testbed doctor``) that it needs, such as ``iperf3``."""
 
-    topologies: Sequence[str]
+    topologies: tuple[str, ...]
     """The topologies that it runs on; empty for every one."""
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
@@ -132,6 +137,9 @@ class Scenario(Protocol):
         """
 
 
+scenarios: Registry[Scenario] = Registry("scenario", "scenarios", "scenario")
+
+
 def product(values: Mapping[str, Sequence[Any]]) -> list[Cell]:
     """Every combination of the values, the last axis running fastest."""
     return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
@@ -154,6 +162,6 @@ def count(value: Any) -> int:
     Raises:
         ValueError: It is none.
     """
-    if type(value) is not int or not 1 <= value <= 128:  # noqa: PLR2004 - iperf3's own limit
+    if type(value) is not int or not 1 <= value <= 128:
         raise ValueError("no whole number from 1 to 128")
     return value

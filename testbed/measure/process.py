@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import selectors
+import select
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -95,17 +95,32 @@ class Launched:
         Raises:
             LabError: It ended before that, or the time limit passed.
         """
+        end = time.monotonic() + limit
+        while words.encode() not in self._text:
+            if not self.read(max(0.0, end - time.monotonic())):
+                raise self._failed(f"did not print {words!r} within {limit:g} s")
+
+    def read(self, limit: float) -> bool:
+        """Waits until the process prints something, and takes all that is there.
+
+        Returns:
+            Whether it printed something within the time limit.
+
+        Raises:
+            LabError: It has ended.
+        """
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe, see the constructor
-        stream, end = self.process.stdout.fileno(), time.monotonic() + limit
-        with selectors.DefaultSelector() as selector:
-            selector.register(stream, selectors.EVENT_READ)
-            while words.encode() not in self._text:
-                if not selector.select(max(0.0, end - time.monotonic())):
-                    raise self._failed(f"did not print {words!r} within {limit:g} s")
-                part = os.read(stream, 65536)
-                if not part:
-                    raise self._failed("ended before it was ready")
-                self._text += part
+        stream = self.process.stdout.fileno()
+        readable = select.poll()
+        readable.register(stream, select.POLLIN)
+        if not readable.poll(limit * 1000):
+            return False
+        while readable.poll(0):
+            part = os.read(stream, 65536)
+            if not part:
+                raise self._failed("ended too early")
+            self._text += part
+        return True
 
     def finish(self, limit: float) -> int:
         """Waits for the end, stores all output and returns the exit code.
