@@ -14,7 +14,7 @@ import yaml
 
 from testbed.topology.load import load, names
 
-FOLDER = Path(__file__).parent / "topologies"
+FOLDER = Path(__file__).parent / "topology"  # the name of no package
 
 
 @pytest.mark.parametrize("name", names())
