@@ -93,7 +93,8 @@ def _validate_host_ports(
 def _validate_resources(resources: Manifest, path: Path, findings: Findings) -> None:
     for group in ("limits", "requests"):
         for name, quantity in resources.get(group, {}).items():
-            if not _QUANTITY.fullmatch(quantity):
+            copied = group == "requests" and resources.get("limits", {}).get(name) == quantity
+            if not copied and not _QUANTITY.fullmatch(quantity):
                 rule = "must be a quantity, such as 500m, 1.5 or 64Mi"
                 findings.invalid((*path, group, name), quantity, rule)
 

@@ -61,8 +61,9 @@ def _names(value: Manifest) -> tuple[str, str]:
 
 def _items(value: Manifest, origin: Origin) -> list[Any]:
     findings = Findings(origin)
-    for name in value.keys() - {"apiVersion", "kind", "metadata", "items"}:
-        findings.add((name,), f"unknown field {name!r}")
+    for name in value:
+        if name not in {"apiVersion", "kind", "metadata", "items"}:
+            findings.add((name,), f"unknown field {name!r}")
     items = value.get("items") or []
     if not isinstance(items, list):
         findings.invalid(("items",), items, "must be a list")

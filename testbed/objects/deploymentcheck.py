@@ -34,12 +34,12 @@ def validate(manifest: Manifest, findings: Findings) -> None:
 
 def _validate_selector(spec: Manifest, findings: Findings) -> None:
     selector = spec["selector"]
-    validate_selector(selector, ("spec", "selector"), findings)
+    valid = validate_selector(selector, ("spec", "selector"), findings)
     labels = spec["template"].get("metadata", {}).get("labels", {})
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
         rule = "empty selector is invalid for deployment"
         findings.invalid(("spec", "selector"), selector, rule)
-    elif not LabelSelector.decode(selector).matches(labels):
+    elif valid and not LabelSelector.decode(selector).matches(labels):
         path = ("spec", "template", "metadata", "labels")
         findings.invalid(path, labels, "`selector` does not match template `labels`")
 
@@ -81,8 +81,8 @@ def _is_count(value: Any, path: Path, findings: Findings) -> bool:
     """Whether it is a number of pods: an integer from 0, or a percentage."""
     if isinstance(value, int):
         reason = "must be greater than or equal to 0" if value < 0 else ""
-    elif re.fullmatch("[0-9]+%", value):
-        over = path[-1] == "maxUnavailable" and int(value[:-1]) > 100  # noqa: PLR2004
+    elif re.fullmatch("[0-9]{1,9}%", value):
+        over = path[-1] == "maxUnavailable" and int(value[:-1]) > 100
         reason = "must not be greater than 100%" if over else ""
     else:
         reason = "must be an integer or a percentage (e.g '5%')"

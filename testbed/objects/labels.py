@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from testbed.errors import InputError, Where
 from testbed.objects import names
@@ -20,10 +20,10 @@ Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 
 _TERM = re.compile(
     r"""\s*(?:
-        !\s*(?P<absent>[^\s!=(),]+)
-      | (?P<key>[^\s!=(),]+)\s*(?:
-            (?P<equal>==|=|!=)\s*(?P<value>[^\s!=(),]*)
-          | \s(?P<set>in|notin)\s*\((?P<values>[^()]*)\)
+        !\s*(?P<absent>[^\s!=<>(),]+)
+      | (?P<key>[^\s!=<>(),]+)(?:
+            \s*(?P<equal>==|=|!=)\s*(?P<value>[^\s!=<>(),]*)
+          | \s+(?P<set>in|notin)\s*\((?P<values>[^()]*)\)
         )?
     )\s*""",
     re.VERBOSE,
@@ -83,11 +83,13 @@ class LabelSelector:
         )
 
 
-def validate_selector(manifest: Mapping[str, Any], path: Path, findings: Findings) -> None:
-    """Adds what is wrong with a selector in an object."""
+def validate_selector(manifest: Mapping[str, Any], path: Path, findings: Findings) -> bool:
+    """Adds what is wrong with a selector in an object; whether its terms can be applied."""
     validate_labels(manifest.get("matchLabels", {}), (*path, "matchLabels"), findings)
     for index, term in enumerate(manifest.get("matchExpressions", ())):
         _validate_term(term, (*path, "matchExpressions", index), findings)
+    operators = {term["operator"] for term in manifest.get("matchExpressions", ())}
+    return operators <= set(get_args(Operator))
 
 
 def _validate_term(term: Mapping[str, Any], path: Path, findings: Findings) -> None:

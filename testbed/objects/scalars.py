@@ -29,6 +29,9 @@ _WORDS: dict[str, Scalar] = {
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([1-9][0-9]*|0))")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _TAG = "tag:yaml.org,2002:"
+_DIGITS = 67
+"""Characters of the longest 64-bit integer: binary, with a sign and ``0b``."""
+
 _EXACT = 1e21
 """From here on Go prints a float with an exponent, so it is no integer in JSON any more."""
 
@@ -46,6 +49,8 @@ def plain(text: str) -> Scalar:
         return text
     digits = text.replace("_", "")
     if match := _INTEGER.fullmatch(digits):
+        if len(digits) > _DIGITS:
+            raise ValueError(f"{text[:_DIGITS]}... is longer than any number in Kubernetes")
         return _integer(match)
     if _FLOAT.fullmatch(digits) and not math.isinf(number := float(digits)):
         return _json_number(number, text)
@@ -68,11 +73,16 @@ def tagged(tag: str, text: str) -> Scalar:
     kinds = {"bool": bool, "int": int, "float": (int, float), "null": type(None)}
     name = tag.removeprefix(_TAG)
     if name not in kinds:
-        raise ValueError(f"the YAML tag {tag.replace(_TAG, '!!')} means nothing to Kubernetes")
+        raise ValueError(foreign_tag(tag))
     value = plain(text)
     if not isinstance(value, kinds[name]) or (isinstance(value, bool) and name != "bool"):  # type: ignore[arg-type]
         raise ValueError(f"cannot decode {text!r} as a !!{name}")
     return value
+
+
+def foreign_tag(tag: str) -> str:
+    """The message about a tag that is none of YAML's own for JSON's types."""
+    return f"the YAML tag {tag.replace(_TAG, '!!')} means nothing to Kubernetes"
 
 
 def _integer(match: re.Match[str]) -> int:

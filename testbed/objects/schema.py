@@ -146,7 +146,7 @@ def _explain(error: ValidationError) -> Iterator[tuple[Path, str]]:
     schema: Any = error.schema
     if error.validator == "additionalProperties" and rule is False:
         fields = schema.get("properties", {})
-        for name in value.keys() - fields.keys():
+        for name in (name for name in value if name not in fields):
             yield (*path, name), _unknown_field(name, fields)
     elif error.validator == "required":
         for name in rule:
@@ -171,11 +171,9 @@ def _unknown_field(name: str, fields: Iterable[str]) -> str:
 
 def _wrong_type(value: object, types: Iterable[str]) -> str:
     wanted = list(dict.fromkeys(_ARTICLE[name] for name in types if name != "null"))
-    scalar = isinstance(value, bool | int | float)
-    quotes = f"; write it in quotes: {shown(str(_yaml(value)))}" if scalar else ""
-    hint = quotes if wanted == ["a string"] else ""
+    hint = ""
+    if wanted == ["a string"] and isinstance(value, bool):
+        hint = "; YAML reads such a word as a boolean: write it in quotes"
+    elif wanted == ["a string"] and isinstance(value, int | float):
+        hint = "; write it in quotes"
     return f"Invalid value: {shown(value)}: must be {' or '.join(wanted)}{hint}"
-
-
-def _yaml(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value

@@ -26,7 +26,7 @@ Manifest = dict[str, Any]
 
 _SHOWN_FINDINGS = 20
 _SHOWN_CHARACTERS = 80
-_PLAIN = re.compile(r"[A-Za-z0-9_$-]+")
+_PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +143,18 @@ class Findings:
         """Raises everything that was found.
 
         Raises:
-            InputError: At least one thing was; its place is that of the first one, and further
-                ones follow on lines of their own, each with its place.
+            InputError: At least one thing was; its place is that of the one on the first line, and
+                further ones follow on lines of their own, each with its place.
         """
         if not self._found:
             return
-        (path, message), *more = self._found
-        shown_too = more[: _SHOWN_FINDINGS - 1]
-        lines = [message, *(f"{self.origin.where(path)}: {text}" for path, text in shown_too)]
-        if len(more) > len(shown_too):
-            lines.append(f"and {len(more) - len(shown_too)} more")
-        raise InputError("\n".join(lines), where=self.origin.where(path))
+        placed = [(self.origin.where(path), message) for path, message in self._found]
+        placed.sort(key=lambda one: one[0].line or 0)
+        (where, message), *more = placed
+        lines = [message, *(f"{place}: {text}" for place, text in more[: _SHOWN_FINDINGS - 1])]
+        if len(placed) > _SHOWN_FINDINGS:
+            lines.append(f"and {len(placed) - _SHOWN_FINDINGS} more")
+        raise InputError("\n".join(lines), where=where)
 
 
 def shown(value: object) -> str:

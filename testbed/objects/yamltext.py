@@ -68,16 +68,27 @@ def documents(text: str, file: str) -> list[Document]:
     try:
         return list(_documents(_LOADER(text), file))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+        line = text.count("\n", 0, text.index(chr(error.character))) + 1
         raise InputError(
-            f"invalid YAML: control character U+{int(error.character):04X}",
+            f"invalid YAML: control character U+{error.character:04X}",
             where=Where(file, line=line),
         ) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        parts = [part for part in (error.context, error.problem) if part]
-        where = Where(file, line=mark.line + 1 if mark else None)
-        raise InputError(f"invalid YAML: {', '.join(parts)}", where=where) from None
+        raise _syntax_error(error, text, file) from None
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> InputError:
+    """The error of libyaml, with the line of what it was reading if that began on another one."""
+    mark, begin = error.problem_mark, error.context_mark
+    context = error.context or ""
+    if mark and begin and begin.line != mark.line:
+        context += f" from line {begin.line + 1}"
+    message = ", ".join(part for part in (context, error.problem) if part)
+    lines = text.split("\n")
+    tab = mark is not None and mark.line < len(lines) and lines[mark.line].lstrip(" ")[:1] == "\t"
+    hint = "YAML is indented by spaces, never by tabs." if tab else ""
+    where = Where(file, line=mark.line + 1 if mark else None)
+    return InputError(f"invalid YAML: {message}", where=where, hint=hint)
 
 
 def _documents(parser: Any, file: str) -> Iterator[Document]:
@@ -88,7 +99,8 @@ def _documents(parser: Any, file: str) -> Iterator[Document]:
 
 
 def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1  # type: ignore[union-attr] - libyaml always has marks
+    mark = event.start_mark
+    return mark.line + 1 if mark else 0  # libyaml always has one
 
 
 class _Builder:
@@ -119,7 +131,7 @@ class _Builder:
         elif depth >= MAX_DEPTH:
             raise self._refuse(event, f"nested deeper than {MAX_DEPTH} levels")
         elif event.tag not in _COLLECTION_TAGS:  # type: ignore[attr-defined]
-            raise self._refuse(event, f"the tag {event.tag} means nothing to Kubernetes")  # type: ignore[attr-defined]
+            raise self._refuse(event, scalars.foreign_tag(event.tag))  # type: ignore[attr-defined]
         elif isinstance(event, MappingStartEvent):
             value = self._mapping(depth + 1)
         else:
@@ -130,6 +142,8 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent) -> scalars.Scalar:
         if event.implicit[1]:  # quoted, or a block
+            if "\0" in event.value:
+                raise self._refuse(event, "a string with a NUL character")
             return str(event.value)
         try:
             if event.implicit[0]:
@@ -177,7 +191,7 @@ class _Builder:
         for mapping in merged if isinstance(merged, list) else [merged]:
             if not isinstance(mapping, dict):
                 raise self._refuse(event, "<< takes a mapping or a list of mappings")
-            for key in mapping.keys() - out.keys():
+            for key in (key for key in mapping if key not in out):
                 out[key] = mapping[key]
                 self._lines[id(out)][key] = self._lines[id(mapping)][key]
 
