@@ -90,10 +90,10 @@ def run(
     Raises:
         LabError: sockperf failed; the message has its own words.
     """
-    where = ["--ip", flow.address, "--port", str(PORT), *(["--tcp"] if protocol == "tcp" else [])]
+    both = ["--port", str(PORT), *(["--tcp"] if protocol == "tcp" else [])]
     ask = ["--full-rtt", "--time", str(seconds), "--msg-size", str(size)]
-    with process.server(flow, ["sockperf", "server", *where], raw, _READY):
-        argv = ["sockperf", "ping-pong", *where, *ask]
+    with process.server(flow, ["sockperf", "server", *both], raw, _READY):
+        argv = ["sockperf", "ping-pong", "--ip", flow.address, *both, *ask]
         done = process.client(flow, argv, raw, seconds + _OVERHEAD)
     try:
         return parse(done.stdout), done.cpu

@@ -109,8 +109,7 @@ def ask(address: str, port: int, seconds: float) -> tuple[list[int], int]:
 def report(times: list[int], elapsed: int) -> dict[str, object]:
     """The JSON document of a run; see the module's text."""
     times.sort()
-    last = len(times) - 1
-    ranks = {p: min(last, max(0, math.ceil(p / 100 * len(times)) - 1)) for p in PERCENTILES}
+    ranks = {p: -(-round(p * 10) * len(times) // 1000) - 1 for p in PERCENTILES}
     steps = collections.Counter(math.ceil(10 * math.log10(max(1, nanos))) for nanos in times)
     return {
         "seconds": elapsed / 1e9,
