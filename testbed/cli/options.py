@@ -1,0 +1,93 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from testbed.spec import Spec
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def spec_options(command: Command) -> Command:
+    """The options that say what a lab shall be: those of ``up`` and ``plan``."""
+    for option in reversed(
+        (
+            click.option(
+                "-t",
+                "--topology",
+                default="single",
+                show_default=True,
+                help="Topology: a name, or a .py or .yaml file.",
+            ),
+            click.option(
+                "-f",
+                "--filename",
+                "paths",
+                multiple=True,
+                metavar="PATH",
+                help="Kubernetes manifests: a file, a folder or - (may be repeated).",
+            ),
+            click.option("--cni", default="vxlan", show_default=True, help="CNI mode."),
+            click.option("--proxy", default="none", show_default=True, help="Proxy mode."),
+            click.option("--policy", default="none", show_default=True, help="Policy engine."),
+            click.option(
+                "--ingress", default="none", show_default=True, help="Ingress controller."
+            ),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="A setting: nodes, rate, delay, loss, mtu, pod_cidr, service_cidr, or one "
+                "of the topology's or mode's own.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def resolve_spec(
+    topology: str,
+    paths: tuple[str, ...],
+    cni: str,
+    proxy: str,
+    policy: str,
+    ingress: str,
+    settings: tuple[str, ...],
+) -> Spec:
+    """The lab that :func:`spec_options` ask for, with warnings about what it does not act on.
+
+    Raises:
+        InputError: Something is unknown, invalid or does not fit together.
+    """
+    from testbed import objects
+    from testbed.errors import Where, unknown
+    from testbed.spec import parse_settings, resolve
+
+    for option, kind, value in (
+        ("--policy", "policy engine", policy),
+        ("--ingress", "ingress controller", ingress),
+    ):
+        if value != "none":
+            raise unknown(kind, value, ("none",), Where(option))
+    given = objects.load(paths) if paths else ()
+    spec = resolve(topology, given, cni, proxy, parse_settings(settings))
+    warn_of_unserved(given)
+    return spec
+
+
+def warn_of_unserved(given: Any) -> None:
+    """Says on stderr which fields of the objects have no effect here."""
+    from testbed.objects import unserved_fields
+
+    for item in given:
+        fields = unserved_fields(item)
+        if fields:
+            name = f"{item.kind} {item.metadata.name}"
+            click.echo(f"testbed: {name}: no effect here: {', '.join(fields)}", err=True)

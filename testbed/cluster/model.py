@@ -1,0 +1,132 @@
+"""The state of a cluster: nodes, namespaces, workloads and pods with their nodes and addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from testbed.objects import Deployment, Namespace, Pod
+from testbed.topology.model import Topology
+
+SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of the cluster, as ``--set`` gives them.
+
+    Attributes:
+        pod_cidr: Where pod addresses come from.
+        service_cidr: Where cluster IPs come from.
+        node_cidr_mask_size: Prefix length of one node's share of ``pod_cidr`` (the name is that of
+            kube-controller-manager's option).
+        mode: The CNI mode's own settings.
+    """
+
+    pod_cidr: str = "10.244.0.0/16"
+    service_cidr: str = "10.96.0.0/12"
+    node_cidr_mask_size: int = 24
+    mode: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the cluster.
+
+    Attributes:
+        name: Its name, also the fabric host's.
+        address: Its address on the underlay.
+        device: The interface that has this address.
+        pod_cidr: Its share of the pod CIDR.
+        mtu: Of its underlay interface, in bytes.
+        labels: Kubernetes' well-known labels.
+    """
+
+    name: str
+    address: str
+    device: str
+    pod_cidr: str
+    mtu: int
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def namespace(self) -> str:
+        """Name of its network namespace in a plan."""
+        return f"node/{self.name}"
+
+
+@dataclass(frozen=True)
+class BoundPod:
+    """A pod with its node and address.
+
+    Attributes:
+        pod: The API object.
+        node: Name of the node.
+        address: Its IPv4 address.
+        owner: Name of the Deployment in the same namespace that it belongs to.
+        template_hash: That of the owner's template.
+    """
+
+    pod: Pod
+    node: str
+    address: str
+    owner: str | None = None
+    template_hash: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.pod.metadata.namespace, self.pod.metadata.name
+
+    @property
+    def namespace(self) -> str:
+        """Name of its network namespace in a plan."""
+        return f"pod/{self.key[0]}/{self.key[1]}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The desired state of a cluster.
+
+    Attributes:
+        topology: The underlay.
+        options: The settings.
+        nodes: In the topology's order.
+        namespaces: By name.
+        deployments: By namespace and name.
+        pods: By namespace and name, in the order of their making.
+        ordinals: Namespace and name of a Deployment → how many pods it ever had; this numbers
+            the next one.
+    """
+
+    topology: Topology
+    options: Options
+    nodes: tuple[Node, ...]
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    deployments: Mapping[tuple[str, str], Deployment] = field(default_factory=dict)
+    pods: Mapping[tuple[str, str], BoundPod] = field(default_factory=dict)
+    ordinals: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def node(self, name: str) -> Node:
+        """The node of that name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    def pods_on(self, node: str) -> list[BoundPod]:
+        """The pods of a node, in the order of their making."""
+        return self._by_node.get(node, [])
+
+    @cached_property
+    def _by_node(self) -> dict[str, list[BoundPod]]:
+        found: dict[str, list[BoundPod]] = {}
+        for pod in self.pods.values():
+            found.setdefault(pod.node, []).append(pod)
+        return found

@@ -1,0 +1,148 @@
+"""From a cluster and API objects to the next cluster: ``apply`` and ``delete``.
+
+What stays keeps its name, node and address. A Deployment keeps its newest template's pods only
+(without Kubernetes' gradual rollout), adds what is missing and removes the youngest of what is too
+many. As in Kubernetes, a running pod's spec cannot be changed, and deleting a namespace or a
+Deployment deletes what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from testbed.cluster import workloads
+from testbed.cluster.ipam import ADDRESS_ANNOTATION, Pool, wanted
+from testbed.cluster.model import SYSTEM_NAMESPACES, BoundPod, Cluster
+from testbed.cluster.scheduler import Scheduler
+from testbed.errors import InputError, Where, unknown
+from testbed.objects import Deployment, Namespace, Object, Pod
+
+Key = tuple[str, str]
+
+
+def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
+    """The cluster with these objects made or changed.
+
+    Raises:
+        InputError: A namespace or node does not exist, a pod's spec would change, or there is no
+            place or address for a pod.
+    """
+    given = list(objects)
+    namespaces = {o.metadata.name: o for o in given if isinstance(o, Namespace)}
+    cluster = replace(cluster, namespaces={**cluster.namespaces, **namespaces})
+    for item in given:
+        if not isinstance(item, Namespace) and item.metadata.namespace not in cluster.namespaces:
+            name = item.metadata.namespace
+            raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
+    bare = {_key(o): _updated(cluster, o) for o in given if isinstance(o, Pod)}
+    deployments = {_key(o): o for o in given if isinstance(o, Deployment)}
+    cluster = replace(cluster, deployments={**cluster.deployments, **deployments})
+    return _settle(cluster, bare)
+
+
+def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
+    """The cluster without the objects of these kinds, namespaces and names.
+
+    A pod of a Deployment is replaced by another one, as a ReplicaSet does it.
+
+    Raises:
+        InputError: An object does not exist, or is one that cannot be deleted.
+    """
+    namespaces, deployments = dict(cluster.namespaces), dict(cluster.deployments)
+    pods = dict(cluster.pods)
+    for kind, namespace, name in keys:
+        if kind == "Namespace":
+            _drop_namespace(name, namespaces)
+        elif kind == "Deployment":
+            _drop(deployments, (namespace, name), kind)
+        else:
+            _drop(pods, (namespace, name), kind)
+    deployments = {k: v for k, v in deployments.items() if k[0] in namespaces}
+    pods = {k: v for k, v in pods.items() if k[0] in namespaces}
+    return _settle(replace(cluster, namespaces=namespaces, deployments=deployments, pods=pods), {})
+
+
+def _drop_namespace(name: str, namespaces: dict[str, Namespace]) -> None:
+    if name in SYSTEM_NAMESPACES:
+        raise InputError(f"namespace {name!r} cannot be deleted")
+    if namespaces.pop(name, None) is None:
+        raise InputError(f"namespace {name!r} not found")
+
+
+def _drop(held: dict[Key, Deployment] | dict[Key, BoundPod], key: Key, kind: str) -> None:
+    if held.pop(key, None) is None:
+        raise InputError(f"{kind.lower()} {key[1]!r} not found in namespace {key[0]!r}")
+
+
+def _key(item: Object) -> Key:
+    return item.metadata.namespace, item.metadata.name
+
+
+def _where(item: Object, field: str) -> Where:
+    source = item.source
+    return Where(source.file, source.document, source.line, field)
+
+
+def _updated(cluster: Cluster, pod: Pod) -> Pod:
+    """The pod, if it is new or differs from the one that runs in labels and annotations only.
+
+    The address annotation counts as the spec: the address is given when the pod is made.
+    """
+    old = cluster.pods.get(_key(pod))
+    if old is None:
+        return pod
+    before, after = dict(old.pod.manifest["spec"]), dict(pod.manifest["spec"])
+    before.pop("nodeName", None)
+    moved = after.pop("nodeName", None) not in (None, old.node)
+    if before != after or moved or wanted(pod) not in (None, old.address):
+        raise InputError(
+            "a running pod's spec cannot be changed",
+            where=_where(pod, "spec" if wanted(pod) in (None, old.address) else ADDRESS_ANNOTATION),
+            hint="Delete the pod first, or use a Deployment.",
+        )
+    return pod
+
+
+def _settle(cluster: Cluster, bare: dict[Key, Pod]) -> Cluster:
+    """Removes pods that have no reason any more, and places those that have no place yet."""
+    hashes = {k: workloads.template_hash(d) for k, d in cluster.deployments.items()}
+    kept = {key: bound for key, bound in cluster.pods.items() if _has_reason(hashes, bound)}
+    missing: list[tuple[Pod, str | None]] = []
+    for key, pod in bare.items():
+        if key in kept:
+            kept[key] = replace(kept[key], pod=pod)
+        else:
+            missing.append((pod, None))
+    ordinals = dict(cluster.ordinals)
+    for key, deployment in cluster.deployments.items():
+        own = [k for k, b in kept.items() if (k[0], b.owner) == key]
+        for surplus in own[deployment.replicas :]:
+            del kept[surplus]
+        first, lack = ordinals.get(key, 0), max(0, deployment.replicas - len(own))
+        made = workloads.make_pods(deployment, range(first, first + lack))
+        missing += [(pod, key[1]) for pod in made]
+        ordinals[key] = first + lack
+    return replace(cluster, pods=_bind(cluster, kept, missing), ordinals=ordinals)
+
+
+def _has_reason(hashes: dict[Key, str], bound: BoundPod) -> bool:
+    """Whether nobody owns the pod, or its owner exists and still has the pod's template."""
+    return bound.owner is None or hashes.get((bound.key[0], bound.owner)) == bound.template_hash
+
+
+def _bind(
+    cluster: Cluster, kept: dict[Key, BoundPod], missing: list[tuple[Pod, str | None]]
+) -> dict[Key, BoundPod]:
+    """Gives nodes and addresses; pods that ask for an address come first, so that it is free."""
+    used = {bound.address for bound in kept.values()}
+    scheduler = Scheduler(cluster.nodes, kept.values())
+    pools = {node.name: Pool(node, used) for node in cluster.nodes}
+    bound: dict[Key, BoundPod] = {}
+    for pod, owner in sorted(missing, key=lambda item: wanted(item[0]) is None):
+        node = scheduler.place(pod, owner, _where(pod, "spec"))
+        address = pools[node.name].take(pod, _where(pod, "spec"))
+        used.add(address)
+        template = pod.metadata.labels.get(workloads.HASH_LABEL, "") if owner else ""
+        bound[_key(pod)] = BoundPod(pod, node.name, address, owner, template)
+    return kept | {_key(pod): bound[_key(pod)] for pod, _ in missing}

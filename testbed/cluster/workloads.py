@@ -1,0 +1,43 @@
+"""Deployments to pods, with names as Kubernetes makes them: ``web-7c5ddbdf54-x2x4q``.
+
+The middle part is a hash of the pod template, the last a hash of the pod's number, both in
+Kubernetes' alphabet without vowels (apimachinery ``util/rand``). The real suffix is random; ours
+is the same in every lab, so that a plan can be compared with another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from testbed.objects import Deployment, Pod
+
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+HASH_LABEL = "pod-template-hash"
+
+
+def _word(text: str, length: int) -> str:
+    digest = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    letters = []
+    for _ in range(length):
+        digest, letter = divmod(digest, len(_ALPHABET))
+        letters.append(_ALPHABET[letter])
+    return "".join(letters)
+
+
+def template_hash(deployment: Deployment) -> str:
+    """Ten characters that change when the pod template does."""
+    return _word(json.dumps(deployment.manifest["spec"]["template"], sort_keys=True), 10)
+
+
+def _pod_name(deployment: Deployment, middle: str, ordinal: int) -> str:
+    name = deployment.metadata.name
+    return f"{name}-{middle}-{_word(f'{deployment.metadata.namespace}/{name}/{ordinal}', 5)}"
+
+
+def make_pods(deployment: Deployment, ordinals: Sequence[int]) -> list[Pod]:
+    """The Deployment's pods of those numbers, from its template (validated with it)."""
+    middle = template_hash(deployment)
+    labels = {HASH_LABEL: middle}
+    return [deployment.pod(_pod_name(deployment, middle, n), labels) for n in ordinals]

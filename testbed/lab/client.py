@@ -1,0 +1,177 @@
+"""A running lab, from outside: what commands and scenarios use.
+
+Light on purpose: ``testbed exec`` and ``get`` import this and little else.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from testbed.errors import InputError, LabError, MissingError, NotSo, TestbedError
+from testbed.lab import directory, join, protocol
+
+HOST_KINDS = ("node", "external", "router")
+_ERRORS = {kind.exit_code: kind for kind in (NotSo, InputError, MissingError, LabError)}
+_END = 10.0  # seconds for the kernel to take a sandbox down
+
+
+def error_of(told: dict[str, Any]) -> TestbedError:
+    """The error that a lab told of."""
+    return _ERRORS.get(told["exit_code"], LabError)(told["message"])
+
+
+def namespace_of(target: str) -> str:
+    """Name in the plan of a target: ``node/NAME``, ``external/NAME``, ``router/NAME`` or
+    ``NAMESPACE/POD``.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    kind, slash, name = target.partition("/")
+    if not slash or not name or "/" in name:
+        raise InputError(f"{target!r} is neither NAMESPACE/POD nor node/NAME nor external/NAME")
+    return target if kind in HOST_KINDS else f"pod/{target}"
+
+
+class Lab:
+    """A lab that runs.
+
+    Args:
+        name: Its name.
+
+    Attributes:
+        pid: The supervisor, process 1 of the sandbox.
+
+    Raises:
+        LabError: No lab of that name runs.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._connection = directory.connect(name)
+        self.pid = directory.peer(self._connection)[0]
+        self._info: dict[str, Any] | None = None
+
+    def ask(self, verb: str, **arguments: Any) -> Any:
+        """A verb's result (:data:`testbed.lab.server.VERBS`).
+
+        Raises:
+            TestbedError: The lab refuses, or has ended.
+        """
+        result, descriptors = self._ask(verb, arguments)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return result
+
+    def _ask(self, verb: str, arguments: dict[str, Any]) -> tuple[Any, list[int]]:
+        try:
+            protocol.send(self._connection, {"verb": verb, **arguments})
+            answer, descriptors = protocol.receive(self._connection)
+        except (EOFError, OSError):
+            raise LabError(f"lab {self.name!r} has ended") from None
+        if "error" in answer:
+            raise error_of(answer["error"])
+        return answer["result"], descriptors
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Name, topology, modes and addresses of the fabric's hosts; what does not change."""
+        if self._info is None:
+            self._info = self.ask("info")
+        return self._info
+
+    def objects(self, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
+        """API objects of a kind (its plural), with status."""
+        found: list[dict[str, Any]] = self.ask("objects", kind=kind)
+        if namespace is None:
+            return found
+        return [item for item in found if item["metadata"].get("namespace") == namespace]
+
+    def address(self, target: str) -> str:
+        """The IPv4 address of a pod, or of a host on the underlay.
+
+        Raises:
+            InputError: There is no such target.
+        """
+        if target.partition("/")[0] in HOST_KINDS:
+            addresses: dict[str, str] = self.info["addresses"]
+            if target in addresses:
+                return addresses[target]
+        namespace, _, name = target.partition("/")
+        for pod in self.objects("pods", namespace):
+            if pod["metadata"]["name"] == name:
+                return str(pod["status"]["podIP"])
+        raise InputError(f"lab {self.name!r} has no {target}")
+
+    def enter(
+        self, target: str, container: str | None = None
+    ) -> tuple[join.Descriptors, dict[str, str]]:
+        """Descriptors of a target's namespaces, and the environment of a program in it."""
+        arguments = {"target": namespace_of(target), "container": container}
+        environment, descriptors = self._ask("enter", arguments)
+        kinds = dict(zip(("uts", "net", "mount"), descriptors, strict=True))
+        ours = {
+            kind: os.open(f"/proc/{self.pid}/ns/{kind}_for_children", os.O_RDONLY)
+            if kind == "pid"
+            else os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY)
+            for kind in ("pid", "ipc")
+        }
+        return {kind: {**ours, **kinds}[kind] for kind in join.KINDS}, environment
+
+    def popen(self, target: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Starts ARGV in a target's namespaces; it dies with the returned process and the lab."""
+        namespaces, environment = self.enter(target)
+        try:
+            return join.popen(namespaces, argv, **{"env": environment, **options})
+        finally:
+            for descriptor in namespaces.values():
+                os.close(descriptor)
+
+    def become(self, target: str, argv: Sequence[str], container: str | None = None) -> NoReturn:
+        """Becomes ARGV in a target's namespaces, with this process's own input and output."""
+        namespaces, environment = self.enter(target, container)
+        terminal = {k: os.environ[k] for k in ("TERM", "LANG") if k in os.environ}
+        join.become(namespaces, argv, terminal | environment)
+
+    def set_link(self, a: str, b: str, *, up: bool) -> None:
+        """Takes the link between two hosts or switches down (at ``a``), or up again."""
+        self.ask("link", a=a, b=b, up=up)
+
+    def down(self) -> None:
+        """Ends the lab; returns when none of its processes is left.
+
+        Raises:
+            LabError: The kernel does not get rid of it.
+        """
+        end(self.pid, self._connection)
+
+    def close(self) -> None:
+        """Closes the connection; the lab goes on."""
+        self._connection.close()
+
+
+def end(pid: int, connection: socket.socket) -> None:
+    """Kills a supervisor, and with it its sandbox, and waits for the end of it.
+
+    Args:
+        pid: The supervisor.
+        connection: An open connection to it, which shows that the number is still its own.
+
+    Raises:
+        LabError: It does not end.
+    """
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    with connection:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        if not select.select([process], [], [], _END)[0]:
+            raise LabError(f"the supervisor {pid} does not end")
+    os.close(process)

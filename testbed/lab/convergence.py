@@ -1,0 +1,120 @@
+"""Waiting until routing daemons have put the expected routes into the kernel.
+
+The kernel tells of each route that comes or goes (rtnetlink(7), ``RTNLGRP_IPV4_ROUTE``); nothing
+is looked at twice without a reason.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+
+from testbed.lab.netns import NetNs
+from testbed.plan.model import ExpectedRoute
+
+_GROUP_IPV4_ROUTE = 0x40
+_NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+_REQUEST_DUMP = 0x1 | 0x300
+_MAIN_TABLE = 254
+_RTA_DST, _RTA_MULTIPATH = 1, 9
+_HEADER, _ROUTE = struct.Struct("=IHHII"), struct.Struct("=BBBBBBBBI")
+
+
+class RouteWatch:
+    """The routes of one namespace that are still missing.
+
+    Args:
+        netns: The namespace; the thread must be in it.
+        expected: What its main table must have.
+    """
+
+    def __init__(self, netns: NetNs, expected: tuple[ExpectedRoute, ...]) -> None:
+        self.name = netns.name
+        self.missing = {route.destination: route.next_hops for route in expected}
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self._socket.bind((0, _GROUP_IPV4_ROUTE))
+        body = _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+        size = _HEADER.size + len(body)
+        self._socket.send(_HEADER.pack(size, _GETROUTE, _REQUEST_DUMP, 1, 0) + body)
+
+    def fileno(self) -> int:
+        """For select."""
+        return self._socket.fileno()
+
+    def read(self) -> None:
+        """Takes note of the routes that the kernel tells of."""
+        for destination, next_hops in _routes(self._socket.recv(1 << 20)):
+            if next_hops >= self.missing.get(destination, next_hops + 1):
+                del self.missing[destination]
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._socket.close()
+
+
+def wait(
+    namespaces: Mapping[str, NetNs],
+    expected: Mapping[str, tuple[ExpectedRoute, ...]],
+    seconds: float,
+) -> dict[str, list[str]]:
+    """Waits until every namespace has its expected routes.
+
+    Returns:
+        The destinations that are still missing when the time is over, by namespace.
+    """
+    watches = []
+    for name, routes in expected.items():
+        with namespaces[name].entered():
+            watches.append(RouteWatch(namespaces[name], routes))
+    end = time.monotonic() + seconds
+    waiting = [watch for watch in watches if watch.missing]
+    while waiting:
+        ready = select.select(waiting, [], [], max(0.0, end - time.monotonic()))[0]
+        if not ready:
+            break
+        for watch in ready:
+            watch.read()
+        waiting = [watch for watch in waiting if watch.missing]
+    for watch in watches:
+        watch.close()
+    return {watch.name: sorted(watch.missing) for watch in waiting}
+
+
+def _routes(data: bytes) -> Iterator[tuple[str, int]]:
+    """New routes of the main table in netlink messages, as (destination, number of next hops)."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, _, _, _ = _HEADER.unpack_from(data, offset)
+        if kind == _NEWROUTE:
+            yield from _route(data[offset + _HEADER.size : offset + length])
+        offset += (length + 3) & ~3
+
+
+def _route(body: bytes) -> Iterator[tuple[str, int]]:
+    _, prefix, _, _, table, _, _, _, _ = _ROUTE.unpack_from(body)
+    attributes = dict(_attributes(body[_ROUTE.size :]))
+    if table == _MAIN_TABLE:
+        packed = attributes.get(_RTA_DST, b"\0\0\0\0")
+        hops = _count_hops(attributes[_RTA_MULTIPATH]) if _RTA_MULTIPATH in attributes else 1
+        yield str(IPv4Network((packed, prefix))), hops
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    while offset + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, offset)
+        yield kind & 0x3FFF, data[offset + 4 : offset + length]
+        offset += max(4, (length + 3) & ~3)
+
+
+def _count_hops(data: bytes) -> int:
+    count, offset = 0, 0
+    while offset + 8 <= len(data):
+        count += 1
+        offset += max(8, (struct.unpack_from("=H", data, offset)[0] + 3) & ~3)
+    return count

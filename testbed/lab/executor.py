@@ -1,0 +1,142 @@
+"""Makes a plan so, and a change of plan: the only caller of the kernel's configuration interfaces.
+
+All work is done by one thread, which enters namespaces; so changes are in order, and the rest of
+the daemon never leaves its own namespace. Per namespace there is one netlink batch for links and
+one for addresses and routes, one iptables transaction per owner, and no process per pod.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from testbed.errors import LabError
+from testbed.lab import batch, convergence, netlink, syscalls
+from testbed.lab.netns import NetNs
+from testbed.plan.diff import PlanChange
+from testbed.plan.model import ExpectedRoute, NamespacePlan, Veth
+
+T = TypeVar("T")
+
+
+class Executor:
+    """The kernel's state of one lab.
+
+    Attributes:
+        namespaces: Name in the plan → the namespace. Those of the fabric are put here by whoever
+            made them; pods' come and go with the plan.
+    """
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, NetNs] = {}
+        self._thread = ThreadPoolExecutor(1, "executor", _private_file_system_state)
+
+    def run(self, job: Callable[[], T]) -> T:
+        """Does a job in the executor's thread and waits for it."""
+        return self._thread.submit(job).result()
+
+    def apply(self, change: PlanChange) -> None:
+        """Carries out a change of plan.
+
+        Raises:
+            LabError: The kernel refuses something; what was done before stays.
+        """
+        self.run(lambda: self._apply(change))
+
+    def wait_for_routes(
+        self, expected: Mapping[str, tuple[ExpectedRoute, ...]], seconds: float
+    ) -> dict[str, list[str]]:
+        """Waits for routes of daemons: what is missing when the time is over, by namespace."""
+        return self.run(lambda: convergence.wait(self.namespaces, expected, seconds))
+
+    def set_device(self, name: str, device: str, *, up: bool) -> None:
+        """Sets an interface down, which its peer sees as a lost carrier, or up again.
+
+        Raises:
+            LabError: There is no such interface.
+        """
+
+        def job() -> None:
+            netns = self.namespaces[name]
+            with netns.entered():
+                netns.send([(device, netlink.set_up(netns.index(device), up=up))])
+
+        self.run(job)
+
+    def _apply(self, change: PlanChange) -> None:
+        for name, part in change.changed.items():
+            self._remove(self.namespaces[name], part.remove)
+        for name in change.gone:
+            self.namespaces.pop(name).close()
+        for name in change.made:
+            if name not in self.namespaces:
+                self.namespaces[name] = NetNs.make(name)
+        added = {name: part.add for name, part in change.changed.items()} | change.made
+        self._add(added)
+
+    def _add(self, parts: Mapping[str, NamespacePlan]) -> None:
+        for name, part in parts.items():
+            if part.links or part.mtus:
+                self._links(self.namespaces[name], part)
+        peers = self._peers(parts.values())
+        for name, part in parts.items():
+            netns = self.namespaces[name]
+            with netns.entered():
+                fresh = ("lo", *peers.get(name, ())) if name in peers else ()
+                messages = [*batch.up(netns, fresh), *batch.layer3(netns, part)]
+                netns.send(messages)
+                self._rest(netns, part)
+            if name in peers:
+                netns.release_socket()
+
+    def _links(self, netns: NetNs, part: NamespacePlan) -> None:
+        with netns.entered():
+            netns.send(list(batch.links(netns, part, self.namespaces)))
+
+    @staticmethod
+    def _peers(parts: Iterable[NamespacePlan]) -> dict[str, list[str]]:
+        """Namespaces into which the parts put ends of veth pairs, with the names of these."""
+        found: dict[str, list[str]] = {}
+        for part in parts:
+            for link in part.links:
+                if isinstance(link, Veth):
+                    found.setdefault(link.peer_namespace, []).append(link.peer)
+        return found
+
+    def _rest(self, netns: NetNs, part: NamespacePlan) -> None:
+        """What is not netlink; the thread is in the namespace."""
+        for sysctl in part.sysctls:
+            netns.write_sysctl(sysctl.key, sysctl.value)
+        lines = [
+            f"qdisc add dev {i.device} {discipline}"
+            for i in part.impairments
+            for discipline in i.tc()
+        ]
+        if lines:
+            _feed(netns.name, ["tc", "-batch", "-"], "\n".join(lines) + "\n")
+        for rules in part.rules:
+            _feed(netns.name, ["iptables-restore", "--noflush", "--wait"], rules.text)
+
+    def _remove(self, netns: NetNs, part: NamespacePlan) -> None:
+        with netns.entered():
+            messages = list(batch.removal(netns, part))
+            if messages:
+                netns.send(messages)
+            for link in part.links:
+                netns.forget(link.name)
+
+
+def _private_file_system_state() -> None:
+    """Lets the thread enter mount namespaces: the kernel forbids it where ``CLONE_FS`` is shared."""
+    syscalls.unshare(syscalls.CLONE_FS)
+
+
+def _feed(name: str, argv: list[str], text: str) -> None:
+    """Runs a program in the thread's network namespace with the text as its input."""
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"{name}: {argv[0]}: {done.stderr.strip()}")
+
+

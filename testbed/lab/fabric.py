@@ -1,0 +1,82 @@
+"""The fabric: Mininet's hosts, switches (Linux bridges) and links, as the topology has them.
+
+Mininet makes them and nothing more; addresses, MTUs, routes and daemons are the plan's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mininet.link import Link
+from mininet.log import setLogLevel
+from mininet.net import Mininet
+from mininet.nodelib import LinuxBridge
+from mininet.topo import Topo
+
+from testbed.topology.model import Topology
+
+PrivateFolders = Sequence[tuple[str, str]]
+"""Pairs of a folder and where it really is, for one host."""
+
+
+@dataclass(frozen=True, slots=True)
+class FabricHost:
+    """A running Mininet host.
+
+    Attributes:
+        pid: Of its shell, whose namespaces are the host's.
+        net: Descriptor of its network namespace.
+        mount: Descriptor of its mount namespace.
+    """
+
+    pid: int
+    net: int
+    mount: int
+
+
+class _FabricTopo(Topo):  # type: ignore[misc]
+    """The topology as Mininet wants it told."""
+
+    def build(self, topology: Topology, private: Mapping[str, PrivateFolders]) -> None:
+        for host in topology.hosts:
+            self.addHost(host.name, ip=None, privateDirs=list(private.get(host.name, ())))
+        for switch in topology.switches:
+            self.addSwitch(switch.name)
+        for link in topology.links:
+            names = {"intfName1": link.a_interface, "intfName2": link.b_interface}
+            self.addLink(link.a, link.b, **names)
+
+
+class Fabric:
+    """The running Mininet of a lab.
+
+    Args:
+        topology: What to build.
+        private: Host name → folders that are its own.
+    """
+
+    def __init__(self, topology: Topology, private: Mapping[str, PrivateFolders]) -> None:
+        setLogLevel("warning")
+        # Mininet.init raises limits of the whole machine (kernel.pty.max, fs.file-max …).
+        Mininet.inited = True
+        self._net: Any = Mininet(
+            topo=_FabricTopo(topology, private),
+            switch=LinuxBridge,
+            link=Link,
+            controller=None,
+            autoStaticArp=False,
+            waitConnected=False,
+        )
+        self._net.start()
+        self.hosts = {host.name: self._host(host.name) for host in topology.hosts}
+
+    def _host(self, name: str) -> FabricHost:
+        pid = self._net.get(name).pid
+        net, mount = (os.open(f"/proc/{pid}/ns/{k}", os.O_RDONLY | os.O_CLOEXEC) for k in _KINDS)
+        return FabricHost(pid, net, mount)
+
+
+_KINDS = ("net", "mnt")

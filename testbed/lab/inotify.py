@@ -1,0 +1,36 @@
+"""Waiting for files to appear, told by the kernel (inotify(7)) and not by looking again."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+_IN_CREATE, _IN_MOVED_TO = 0x100, 0x80
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def wait_for(paths: Iterable[Path], seconds: float) -> list[Path]:
+    """Waits until all files exist; their folders must exist already.
+
+    Returns:
+        The files that still do not exist when the time is over.
+    """
+    missing = set(paths)
+    watcher = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        for folder in {path.parent for path in missing}:
+            mask = ctypes.c_uint32(_IN_CREATE | _IN_MOVED_TO)
+            if _libc.inotify_add_watch(watcher, os.fsencode(folder), mask) < 0:
+                raise OSError(ctypes.get_errno(), f"inotify: {folder}")
+        end = time.monotonic() + seconds
+        while missing := {path for path in missing if not path.exists()}:
+            if not select.select([watcher], [], [], max(0.0, end - time.monotonic()))[0]:
+                break
+            os.read(watcher, 1 << 16)
+    finally:
+        os.close(watcher)
+    return sorted(missing)

@@ -1,0 +1,103 @@
+"""Starting a lab from outside, and waiting until it is as it should be."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from testbed.errors import LabError, MissingError
+from testbed.lab import daemon, directory, features, protocol, sandbox
+from testbed.lab.client import Lab, error_of
+from testbed.spec import Spec
+
+DEFAULT_WAIT = 30.0
+
+
+@dataclass
+class Started:
+    """A lab that has been started.
+
+    Attributes:
+        name: Its name.
+        problems: What was not ready in time; empty if all is well.
+        lease: While it is open the lab may live; see :meth:`let_go`.
+    """
+
+    name: str
+    problems: list[str]
+    lease: socket.socket
+
+    def let_go(self) -> None:
+        """Lets the lab live on after this process."""
+        protocol.send(self.lease, {})
+        self.lease.close()
+
+
+def start(
+    name: str,
+    spec: Spec,
+    wait: float = DEFAULT_WAIT,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Started:
+    """Starts a lab; it ends with this process unless it is let go.
+
+    Args:
+        name: Its name.
+        spec: What it shall be.
+        wait: Seconds that pods and routes have to get ready.
+        progress: Is told what is being done.
+
+    Raises:
+        InputError: The name is none, or taken.
+        MissingError: The machine lacks something that the spec needs.
+        LabError: The lab could not be built; nothing is left of it.
+    """
+    if os.geteuid() != 0:
+        raise MissingError("a lab needs root", hint="Run the same command with sudo.")
+    listener = directory.claim(name)
+    features.require(spec.needs)
+    ours, theirs = socket.socketpair()
+
+    def main() -> None:
+        ours.close()
+        daemon.run(name, spec, listener, theirs, wait)
+
+    with listener, theirs:
+        spec.plan  # noqa: B018 - computed here, so that its errors are ours
+        sandbox.start(listener, name, main)
+    return Started(name, _follow(name, ours, progress), ours)
+
+
+def _follow(name: str, lease: socket.socket, progress: Callable[[str], None]) -> list[str]:
+    while True:
+        try:
+            message, _ = protocol.receive(lease)
+        except EOFError:
+            raise LabError(f"the supervisor of lab {name!r} died") from None
+        if "progress" in message:
+            progress(message["progress"])
+        elif "error" in message:
+            raise error_of(message["error"])
+        else:
+            return list(message["ready"])
+
+
+@contextmanager
+def running(name: str, spec: Spec, wait: float = DEFAULT_WAIT) -> Iterator[Lab]:
+    """A lab for the time of a ``with`` block; it ends with the block or with this process.
+
+    Raises:
+        LabError: Something was not ready in time.
+    """
+    started = start(name, spec, wait)
+    try:
+        if started.problems:
+            raise LabError("\n".join(started.problems))
+        yield Lab(name)
+    finally:
+        with suppress(LabError):
+            Lab(name).down()
+        started.lease.close()

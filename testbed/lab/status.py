@@ -1,0 +1,141 @@
+"""API objects with their status, as ``get -o json`` prints them and a client library reads them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from testbed.cluster.model import BoundPod, Cluster, Node
+from testbed.lab.containers import Container
+from testbed.lab.kubelet import PodRuntime
+from testbed.objects import Deployment
+
+_UID_SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's name space for URLs
+
+Json = dict[str, Any]
+
+
+def _meta(manifest: Json, kind: str, created: str) -> Json:
+    """The manifest's metadata with the fields that the server adds."""
+    metadata = dict(manifest["metadata"])
+    path = f"{kind}/{metadata.get('namespace', '')}/{metadata['name']}"
+    metadata["uid"] = str(uuid.uuid5(_UID_SPACE, path + created))
+    metadata["creationTimestamp"] = created
+    return metadata
+
+
+def _condition(kind: str, holds: bool, since: str) -> Json:
+    return {"type": kind, "status": str(holds), "lastTransitionTime": since}
+
+
+def namespace(manifest: Json, created: str) -> Json:
+    """A Namespace with its phase."""
+    metadata = _meta(manifest, "Namespace", created)
+    return {**manifest, "metadata": metadata, "status": {"phase": "Active"}}
+
+
+def node(cluster: Cluster, item: Node, created: str, kernel: str) -> Json:
+    """A Node with its addresses and its share of the pod CIDR."""
+    manifest = {"metadata": {"name": item.name, "labels": dict(item.labels)}}
+    addresses = [
+        {"type": "InternalIP", "address": item.address},
+        {"type": "Hostname", "address": item.name},
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": _meta(manifest, "Node", created),
+        "spec": {"podCIDR": item.pod_cidr, "podCIDRs": [item.pod_cidr]},
+        "status": {
+            "addresses": addresses,
+            "conditions": [_condition("Ready", True, created)],
+            "nodeInfo": {"kernelVersion": kernel, "operatingSystem": "linux"},
+        },
+    }
+
+
+def deployment(item: Deployment, pods: list[PodRuntime], created: str) -> Json:
+    """A Deployment with its counts of replicas."""
+    ready = sum(pod.ready for pod in pods)
+    status = {
+        "replicas": len(pods),
+        "updatedReplicas": len(pods),
+        "readyReplicas": ready,
+        "availableReplicas": ready,
+        "unavailableReplicas": item.replicas - ready,
+        "conditions": [_condition("Available", ready >= item.replicas, created)],
+    }
+    metadata = _meta(item.manifest, "Deployment", created)
+    return {**item.manifest, "metadata": metadata, "status": status}
+
+
+def pod(cluster: Cluster, bound: BoundPod, runtime: PodRuntime | None, created: str) -> Json:
+    """A Pod with its node, addresses, phase and the states of its containers."""
+    manifest, metadata = bound.pod.manifest, _meta(bound.pod.manifest, "Pod", created)
+    if bound.owner:
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": bound.owner}
+        metadata["ownerReferences"] = [{**owner, "controller": True}]
+    host = cluster.node(bound.node).address
+    containers = [] if runtime is None else [_container(c) for c in runtime.containers]
+    ready = runtime is not None and runtime.ready
+    status = {
+        "phase": _phase(bound, runtime),
+        "conditions": [
+            _condition("PodScheduled", True, created),
+            _condition("Ready", ready, created),
+            _condition("ContainersReady", ready, created),
+        ],
+        "hostIP": host,
+        "hostIPs": [{"ip": host}],
+        "podIP": bound.address,
+        "podIPs": [{"ip": bound.address}],
+        "startTime": created,
+        "containerStatuses": containers,
+    }
+    if runtime is not None and runtime.init:
+        status["initContainerStatuses"] = [_container(c) for c in runtime.init]
+    reason = _reason(containers)
+    spec = {**manifest["spec"], "nodeName": bound.node}
+    status |= {"reason": reason} if reason else {}
+    return {**manifest, "metadata": metadata, "spec": spec, "status": status}
+
+
+def _container(container: Container) -> Json:
+    program = container.program
+    return {
+        "name": program.name,
+        "image": program.image,
+        "imageID": "",
+        "ready": container.running,
+        "started": container.running,
+        "restartCount": container.restarts,
+        "state": container.state,
+        "lastState": container.last_state,
+    }
+
+
+def _phase(bound: BoundPod, runtime: PodRuntime | None) -> str:
+    """The phase as the kubelet finds it (``pkg/kubelet/kubelet_pods.go``, ``getPhase``)."""
+    if runtime is None:
+        return "Pending"
+    states = [container.state for container in runtime.containers]
+    policy = bound.pod.spec.restart_policy
+    if any("waiting" in c.state and not c.last_state for c in runtime.containers):
+        return "Pending"
+    if any("running" in state or "waiting" in state for state in states) or policy == "Always":
+        return "Running"
+    codes = [state["terminated"]["exitCode"] for state in states]
+    if any(codes):
+        return "Failed" if policy == "Never" else "Running"
+    return "Succeeded"
+
+
+def _reason(containers: list[Json]) -> str | None:
+    """Why the pod is not running as it should: the reason of the first container that is not."""
+    for container in containers:
+        for kind in ("waiting", "terminated"):
+            reason: str | None = container["state"].get(kind, {}).get("reason")
+            if reason and reason != "Completed":
+                return reason
+    return None
+

@@ -1,0 +1,25 @@
+"""A cluster and a CNI mode to the whole plan of a lab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from testbed.cluster.model import Cluster
+from testbed.plan import underlay
+from testbed.plan.contract import CniMode
+from testbed.plan.model import ExpectedRoute, Plan
+
+
+def build(cluster: Cluster, mode: CniMode) -> Plan:
+    """All that must exist for the cluster to be there in this mode.
+
+    Raises:
+        InputError: The mode cannot carry this cluster.
+    """
+    mode.check(cluster)
+    return underlay.plan(cluster.topology) + mode.plan(cluster)
+
+
+def expects(cluster: Cluster, mode: CniMode) -> Mapping[str, tuple[ExpectedRoute, ...]]:
+    """The routes that daemons must have found, by namespace, before the lab has converged."""
+    return {**underlay.expects(cluster.topology), **mode.expects(cluster)}

@@ -1,0 +1,170 @@
+"""What a lab is asked to be: the options of ``up``, ``plan`` and ``bench``, checked and resolved.
+
+Pure: nothing here needs root or touches the kernel, so every mistake in the input is found before
+anything is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from testbed import cluster as clusters
+from testbed.cluster import Cluster, Options
+from testbed.errors import InputError, Where, unknown
+from testbed.images import catalogue
+from testbed.objects import Container, Deployment, Object, Pod
+from testbed.plan import build
+from testbed.plan.contract import CniMode, modes
+from testbed.plan.model import Plan
+from testbed.topology import load, settings
+from testbed.topology.model import Topology
+
+DEFAULT_TOPOLOGY = "single"
+DEFAULT_CNI = "vxlan"
+PROXIES = ("none",)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A lab to be.
+
+    Attributes:
+        cni: Name of the CNI mode.
+        proxy: Name of the proxy mode.
+        mode: The CNI mode.
+        cluster: The cluster with its pods.
+    """
+
+    cni: str
+    proxy: str
+    mode: CniMode
+    cluster: Cluster
+
+    @property
+    def topology(self) -> Topology:
+        """The underlay."""
+        return self.cluster.topology
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What must exist.
+
+        Raises:
+            InputError: The mode cannot carry the cluster.
+        """
+        return build.build(self.cluster, self.mode)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The features that the plan needs of the machine."""
+        impairments = (
+            need
+            for part in self.plan.namespaces.values()
+            for impairment in part.impairments
+            for need in impairment.needs
+        )
+        routers = ("zebra", "bgpd") if any(r.asn for r in self.topology.routers) else ()
+        return tuple(dict.fromkeys((*self.mode.needs, *routers, *impairments)))
+
+    def with_cluster(self, cluster: Cluster) -> Spec:
+        """The same lab with another desired state."""
+        return replace(self, cluster=cluster)
+
+
+def resolve(
+    topology: str = DEFAULT_TOPOLOGY,
+    objects: Iterable[Object] = (),
+    cni: str = DEFAULT_CNI,
+    proxy: str = "none",
+    chosen: Mapping[str, str] | None = None,
+) -> Spec:
+    """The lab that these options ask for.
+
+    Args:
+        topology: A name, or the path of a ``.py`` or ``.yaml`` file.
+        objects: What shall run on it.
+        cni: Name of the CNI mode.
+        proxy: Name of the proxy mode.
+        chosen: ``--set`` keys and values.
+
+    Raises:
+        InputError: Something is unknown, invalid or does not fit together.
+    """
+    mode = modes.get(cni, Where("--cni"))
+    if proxy not in PROXIES:
+        raise unknown("proxy mode", proxy, PROXIES, Where("--proxy"))
+    own, options = _split(mode, dict(chosen or {}))
+    underlay = load.load(topology, own)
+    cluster = apply(clusters.new(underlay, options), tuple(objects))
+    spec = Spec(cni, proxy, mode, cluster)
+    mode.check(cluster)
+    return spec
+
+
+def apply(cluster: Cluster, objects: Sequence[Object]) -> Cluster:
+    """The cluster with these objects, whose images are known.
+
+    Raises:
+        InputError: An image is unknown, or the cluster refuses an object.
+    """
+    for item in objects:
+        _check_images(item)
+    return clusters.apply(cluster, objects)
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, str]:
+    """``KEY=VALUE`` texts as a mapping.
+
+    Raises:
+        InputError: A text has no ``=``, or a key is given twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"{text!r} is not KEY=VALUE", where=Where("--set"))
+        if key in found:
+            raise InputError(f"{key} is given twice", where=Where("--set"))
+        found[key] = value
+    return found
+
+
+def _split(mode: CniMode, chosen: dict[str, str]) -> tuple[dict[str, str], Options]:
+    """The topology's settings, and the cluster's with the mode's."""
+    own_of_mode = {key: chosen.pop(key, default) for key, default in mode.settings.items()}
+    topologys, clusters_ = settings.split_settings(chosen)
+    mask = clusters_.pop("node_cidr_mask_size", "24")
+    if not mask.isdecimal():
+        where = Where("--set", field="node_cidr_mask_size")
+        raise InputError(f"{mask!r} is no prefix length", where=where)
+    return topologys, Options(**clusters_, node_cidr_mask_size=int(mask), mode=own_of_mode)
+
+
+def _check_images(item: Object) -> None:
+    if isinstance(item, Pod):
+        spec, base = item.spec, "spec"
+    elif isinstance(item, Deployment):
+        spec, base = item.template.spec, "spec.template.spec"
+    else:
+        return
+    for field, containers in (
+        ("initContainers", spec.init_containers),
+        ("containers", spec.containers),
+    ):
+        for position, container in enumerate(containers):
+            source = item.source
+            where = Where(
+                source.file, source.document, source.line, f"{base}.{field}[{position}].image"
+            )
+            program(container, where)
+
+
+def program(container: Container, where: Where) -> list[str] | None:
+    """What a container runs, before variables are expanded; None for no process.
+
+    Raises:
+        InputError: It has no command, and its image is not in the catalogue.
+    """
+    return catalogue.resolve(container.image, container.command, container.args, where)
