@@ -2,6 +2,5 @@
 
 A :class:`~testbed.topology.model.Topology` is pure data. It comes from a Mininet ``Topo`` class
 (:mod:`~testbed.topology.convert`) or from YAML (:mod:`~testbed.topology.yamlform`), both found by
-:func:`testbed.topology.load.load`, and goes back to Mininet through
-:class:`testbed.topology.fabric.FabricTopo`.
+:func:`testbed.topology.load.load`.
 """
