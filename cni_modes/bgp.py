@@ -21,12 +21,14 @@ Source: calico ``confd/etc/calico/confd/templates`` (the configuration BIRD gets
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Interface
 
 from testbed.cluster.model import Cluster, Node
 from testbed.errors import InputError, Where
-from testbed.plan import frr
+from testbed.plan import frr, underlay
 from testbed.plan.model import ExpectedRoute, IptablesRules, NamespacePlan, Plan
 from testbed.plan.wiring import routed
+from testbed.topology.model import Host
 
 AS_NUMBER = 64512
 _FIRST_NODE_AS = 4200000000  # the 32-bit private range (RFC 6996), apart from the fabric's numbers
@@ -80,13 +82,23 @@ class BgpMode:
         return routed(cluster, mtu) + Plan(speakers)
 
     def expects(self, cluster: Cluster) -> Mapping[str, tuple[ExpectedRoute, ...]]:
-        """On each node a route to every other node's share."""
-        return {
+        """On each node and router a route to every share, over all ways that are equally short."""
+        expected = {
             node.namespace: tuple(
                 ExpectedRoute(other.pod_cidr) for other in cluster.nodes if other != node
             )
             for node in cluster.nodes
         }
+        for router in cluster.topology.routers:
+            shares = tuple(_share_from(cluster, router, node) for node in cluster.nodes)
+            expected[underlay.namespace(router)] = shares
+        return expected
+
+
+def _share_from(cluster: Cluster, router: Host, node: Node) -> ExpectedRoute:
+    address = str(cluster.topology.host(node.name).primary.address)
+    subnet = str(IPv4Interface(address).network)
+    return ExpectedRoute(node.pod_cidr, underlay.ways(cluster.topology, router, subnet))
 
 
 def _mesh_limit(cluster: Cluster) -> int:
@@ -123,8 +135,9 @@ def _rack_speaker(cluster: Cluster, node: Node) -> frr.Speaker:
 
 
 def _mesh_speaker(cluster: Cluster, node: Node) -> frr.Speaker:
-    reflectors = cluster.nodes[:_REFLECTORS] if len(cluster.nodes) > _mesh_limit(cluster) else ()
-    meshed = cluster.nodes if not reflectors else reflectors
+    many = len(cluster.nodes) > _mesh_limit(cluster)
+    reflectors = cluster.nodes[:_REFLECTORS] if many else ()
+    meshed = reflectors or cluster.nodes
     bfd, groups = _bfd(cluster), []
     mesh = tuple(peer.address for peer in meshed if peer != node)
     groups.append(frr.PeerGroup("MESH", "internal", mesh, bfd=bfd))

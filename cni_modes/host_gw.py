@@ -14,6 +14,7 @@ Source: flannel ``pkg/backend/hostgw``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Interface
 
 from cni_modes import _flannel
 from testbed.cluster.model import Cluster, Node
@@ -36,7 +37,8 @@ class HostGwMode:
         Raises:
             InputError: There are such.
         """
-        subnets = sorted({host.subnet for host in cluster.topology.nodes})
+        own = (IPv4Interface(str(host.primary.address)) for host in cluster.topology.nodes)
+        subnets = sorted({str(address.network) for address in own})
         if len(subnets) > 1:
             raise InputError(
                 f"host-gw needs all nodes in one subnet; {cluster.topology.name} has "

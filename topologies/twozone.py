@@ -11,7 +11,7 @@ them, and what crosses them competes for the link between ``r1`` and ``s2``::
     n1, n2, client ── s1 ── r1 ══ zone_rate, zone_delay ══ s2 ── n3, n4
           zone a, 192.168.1.0/24              zone b, 192.168.2.0/24
 
-Addresses: ``r1`` is .1 in each zone, nodes are .11 …, the hosts outside the cluster (``client``,
+Addresses: ``r1`` is .1 in each zone and AS 65000 for nodes that speak BGP, nodes are .11 …, the hosts outside the cluster (``client``,
 ``client2`` …) are .200 … on the side of zone a. The first half of the nodes is in zone a (the
 larger half, if they are odd).
 """
@@ -26,6 +26,7 @@ from mininet.topo import Topo
 MOST_NODES = 200
 MOST_EXTERNALS = 50
 ZONES = ("a", "b")
+ROUTER_AS = 65000
 
 
 def link_options(
@@ -98,7 +99,7 @@ class TwoZone(Topo):  # type: ignore[misc]
         if not 0 <= externals <= MOST_EXTERNALS:
             raise ValueError(f"externals must be 0 to {MOST_EXTERNALS} here, not {externals}")
         options = link_options(rate, delay, loss, mtu)
-        self.addHost("r1", cls=Router, role="router", ip="192.168.1.1/24")
+        self.addHost("r1", cls=Router, role="router", asn=ROUTER_AS, ip="192.168.1.1/24")
         self.addSwitch("s1")
         self.addSwitch("s2")
         self.addLink("r1", "s1", params1={"ip": "192.168.1.1/24"}, **options)

@@ -124,6 +124,11 @@ class Lab:
         }
         return {kind: {**ours, **kinds}[kind] for kind in join.KINDS}, environment
 
+    def netns(self, target: str) -> int:
+        """A descriptor of a target's network namespace, which the caller closes."""
+        _, descriptors = self._ask("netns", {"target": namespace_of(target)})
+        return descriptors[0]
+
     def popen(self, target: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Starts ARGV in a target's namespaces; it dies with the returned process and the lab."""
         namespaces, environment = self.enter(target)

@@ -177,7 +177,7 @@ class Lab:
         """The descriptors of a namespace's pod or host; a pod's are made on first need."""
         if name not in self._environments:
             self._environments[name] = self._executor.run(lambda: self._make_environment(name))
-        return {**self._environments[name], "net": self._executor.namespaces[name].descriptor}
+        return {**self._environments[name], "net": self.netns(name)}
 
     def _make_environment(self, name: str) -> join.Descriptors:
         if name in self._environments:
@@ -206,14 +206,23 @@ class Lab:
         Raises:
             InputError: There is no such pod, host or container.
         """
-        if name not in self._executor.namespaces or name == FABRIC:
-            raise InputError(f"lab {self.name!r} has no {name}")
+        net = self.netns(name)
         variables = {"PATH": _PATH}
         if name.startswith("pod/"):
             _, namespace, pod = name.split("/")
             variables = _container(self.kubelet.pods[namespace, pod], container).environment
         own = self._namespaces(name)
-        return dict(variables), [own["uts"], own["net"], own["mount"]]
+        return dict(variables), [own["uts"], net, own["mount"]]
+
+    def netns(self, name: str) -> int:
+        """The descriptor of a network namespace by its name in the plan.
+
+        Raises:
+            InputError: There is no such pod or host.
+        """
+        if name not in self._executor.namespaces:
+            raise InputError(f"lab {self.name!r} has no {name}")
+        return self._executor.namespaces[name].descriptor
 
     def log_of(self, key: Key, container: str | None) -> str:
         """What a container's process printed.

@@ -62,6 +62,10 @@ def _enter(lab: Lab, target: str, container: str | None = None) -> Answer:
     return variables, descriptors
 
 
+def _netns(lab: Lab, target: str) -> Answer:
+    return None, [lab.netns(target)]
+
+
 def _logs(lab: Lab, namespace: str, pod: str, container: str | None = None) -> Answer:
     return lab.log_of((namespace, pod), container), []
 
@@ -77,6 +81,7 @@ VERBS: Mapping[str, Callable[..., Answer]] = {
     "apply": _apply,
     "delete": _delete,
     "enter": _enter,
+    "netns": _netns,
     "logs": _logs,
     "link": _link,
 }

@@ -22,4 +22,6 @@ def build(cluster: Cluster, mode: CniMode) -> Plan:
 
 def expects(cluster: Cluster, mode: CniMode) -> Mapping[str, tuple[ExpectedRoute, ...]]:
     """The routes that daemons must have found, by namespace, before the lab has converged."""
-    return {**underlay.expects(cluster.topology), **mode.expects(cluster)}
+    parts = (underlay.expects(cluster.topology), mode.expects(cluster))
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: tuple(r for part in parts for r in part.get(name, ())) for name in names}

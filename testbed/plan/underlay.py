@@ -59,7 +59,7 @@ def expects(topology: Topology) -> Mapping[str, tuple[ExpectedRoute, ...]]:
     """On each BGP router a route to every subnet that is not its own, over all shortest ways."""
     return {
         namespace(router): tuple(
-            ExpectedRoute(subnet, _ways(topology, router, subnet))
+            ExpectedRoute(subnet, ways(topology, router, subnet))
             for subnet in topology.subnets
             if subnet not in _subnets(router)
         )
@@ -124,8 +124,10 @@ def _speaker(topology: Topology, router: Host, asn: int) -> frr.Speaker:
     return frr.Speaker(router.name, asn, router.address, tuple(_subnets(router)), tuple(groups))
 
 
-def _ways(topology: Topology, start: Host, subnet: str) -> int:
-    """How many next hops a router has on shortest ways to a subnet of other routers."""
+def ways(topology: Topology, start: Host, subnet: str) -> int:
+    """How many next hops a router has on shortest ways to a subnet; one if it is its own."""
+    if subnet in _subnets(start):
+        return 1
     owners = {router.name for router in topology.routers if subnet in _subnets(router)}
     reached, ring, nearer = set(owners), set(owners), set[str]()
     while ring and start.name not in ring:
