@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from testbed.errors import InputError
 from testbed.measure.contract import LabHandle, Parameter, one_of
@@ -51,8 +50,9 @@ def pod(name: str) -> str:
 
 def node_of(lab: LabHandle, name: str) -> str:
     """The name of the node that one of the pods is on."""
-    found: list[dict[str, Any]] = lab.objects("pods", NAMESPACE)
-    return next(item["spec"]["nodeName"] for item in found if item["metadata"]["name"] == name)
+    found = lab.objects("pods", NAMESPACE)
+    places = {item["metadata"]["name"]: str(item["spec"]["nodeName"]) for item in found}
+    return places[name]
 
 
 def flow(lab: LabHandle, path: str) -> Flow:

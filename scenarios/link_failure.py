@@ -61,16 +61,21 @@ def forwarded(lab: LabHandle, router: str) -> int:
     return int(dict(zip(names.split(), values.split(), strict=True))["ForwDatagrams"])
 
 
-def leaves(links: Sequence[tuple[str, str]], first: str, last: str) -> tuple[str, str, list[str]]:
+def leaves(links: Sequence[Mapping[str, Any]], first: str, last: str) -> tuple[str, str, list[str]]:
     """The leaf of the first node, that of the last one, and the spines between them.
+
+    Args:
+        links: The fabric's links; ``a`` and ``b`` are the names of a link's ends.
+        first: Name of the first node.
+        last: Name of the last node.
 
     Raises:
         InputError: There are not two ways between the nodes.
     """
     around: dict[str, set[str]] = {}
-    for a, b in links:
-        around.setdefault(a, set()).add(b)
-        around.setdefault(b, set()).add(a)
+    for link in links:
+        around.setdefault(link["a"], set()).add(link["b"])
+        around.setdefault(link["b"], set()).add(link["a"])
     two_steps = [{far for near in around[node] for far in around[near]} for node in (first, last)]
     for near in sorted(two_steps[0]):
         for far in sorted(two_steps[1] - {near}):
@@ -102,7 +107,7 @@ class LinkFailure:
     def run(self, lab: LabHandle, cell: Cell, raw: Path, seconds: int) -> Iterator[Reading]:
         """Fails the link, waits until traffic is back, repairs it, waits until routes are back."""
         ends = [_pods.node_of(lab, pod) for pod in (_pods.CLIENT, _pods.FAR)]
-        near, far, spines = leaves(lab.links(), *ends)
+        near, far, spines = leaves(lab.info["fabric"]["links"], *ends)
         routers = [near, far, *spines]
         before = routes(lab, routers)
         with Stream(_pods.flow(lab, "cross-node"), raw) as stream:

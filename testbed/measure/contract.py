@@ -63,8 +63,9 @@ class LabHandle(Protocol):
     def objects(self, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
         """API objects of a kind (``pods``, ``nodes`` …), in Kubernetes' JSON shape with status."""
 
-    def links(self) -> list[tuple[str, str]]:
-        """The links of the fabric, each by the names of its two hosts or switches."""
+    @property
+    def info(self) -> dict[str, Any]:
+        """What does not change; ``info["fabric"]["links"]`` has each link's ends ``a``, ``b``."""
 
     def set_link(self, a: str, b: str, *, up: bool) -> None:
         """Takes the link between two fabric hosts or switches down, or up again."""

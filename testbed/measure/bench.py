@@ -1,0 +1,104 @@
+"""Taking the samples of a session: all labs up at once, one sample after the other.
+
+A sample is marked *disturbed* when its figures may be somebody else's doing:
+
+- the hypervisor stole more than :data:`STEAL` of the machine's cores while it ran, or
+- right before it, while the labs idle, others kept more than :data:`FOREIGN` cores busy for
+  :data:`IDLE` seconds.
+
+Disturbed samples stay in the results: the analysis counts them, and whoever reads sees how many.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from testbed.errors import LabError, TestbedError
+from testbed.lab.client import Lab
+from testbed.lab.features import require
+from testbed.lab.start import running
+from testbed.measure.contract import Reading, scenarios
+from testbed.measure.cpu import Window
+from testbed.measure.schedule import Slot, Variant, warm_up
+from testbed.measure.session import RAW, Session, rows
+
+STEAL = 0.02
+"""Share of the machine's core-seconds."""
+
+FOREIGN = 0.5
+"""Busy cores; ``/proc/stat`` resolves a fifth of a core in so short a time."""
+
+IDLE = 0.05
+"""Seconds."""
+
+
+class Progress(Protocol):
+    """Who is told how far it is."""
+
+    def say(self, text: str) -> None:
+        """Something is about to be done that takes a while."""
+
+    def done(self, slot: Slot) -> None:
+        """A sample has been taken."""
+
+
+def run(session: Session, progress: Progress) -> None:
+    """Takes all samples of the session that are not there yet.
+
+    Raises:
+        MissingError: The machine lacks a program that a scenario needs.
+        LabError: A lab could not be started or has ended, or a tool has failed. What has been
+            measured until then is in the journal.
+    """
+    require({need for name in session.campaign.scenarios for need in scenarios.get(name).needs})
+    session.begin()
+    with contextlib.ExitStack() as stack:
+        labs: dict[Variant, Lab] = {}
+        for number, (variant, spec) in enumerate(session.specs.items(), 1):
+            progress.say(f"starting the lab {variant}")
+            labs[variant] = stack.enter_context(running(f"bench-{os.getpid()}-{number}", spec))
+        progress.say("warming up")
+        for slot in warm_up(session.campaign.points()):
+            _readings(session, labs, slot)
+        for slot in session.todo:
+            session.journal.add(slot.order, _sample(session, labs, slot))
+            progress.done(slot)
+
+
+def _sample(session: Session, labs: Mapping[Variant, Lab], slot: Slot) -> list[dict[str, Any]]:
+    with Window() as idle:
+        time.sleep(IDLE)
+    start = datetime.now(UTC)
+    with Window() as window:
+        found = _readings(session, labs, slot)
+    stolen = window.used.steal / window.seconds / (os.cpu_count() or 1)
+    disturbed = stolen > STEAL or idle.used.busy / idle.seconds > FOREIGN
+    return rows(session.row(slot, start, disturbed), found)
+
+
+def _readings(session: Session, labs: Mapping[Variant, Lab], slot: Slot) -> list[Reading]:
+    raw = session.out / RAW / slot.folder
+    raw.mkdir(parents=True, exist_ok=True)
+    scenario, lab = scenarios.get(slot.scenario), labs[slot.variant]
+    try:
+        return list(scenario.run(lab, slot.cell, raw, session.campaign.seconds))
+    except (TestbedError, OSError) as error:
+        for variant, one in labs.items():
+            _check_alive(variant, one)
+        raise LabError(f"sample {slot} (lab {lab.name!r}): {error}") from error
+
+
+def _check_alive(variant: Variant, lab: Lab) -> None:
+    try:
+        lab.ask("info")
+    except LabError as error:
+        raise LabError(
+            f"the lab {variant} ({lab.name!r}) has ended while it was measured: its supervisor, "
+            f"process {lab.pid}, was killed or died",
+            hint="The other labs of the campaign have been ended too.",
+        ) from error

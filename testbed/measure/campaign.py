@@ -1,0 +1,227 @@
+"""What a campaign measures: its matrix and the labs that it needs. Pure.
+
+Its file is read by :mod:`testbed.measure.campaignfile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from testbed import spec as specs
+from testbed.errors import InputError, Where, unknown
+from testbed.measure.contract import Cell, Scenario, scenarios
+from testbed.measure.schedule import Variant
+from testbed.objects import Object, parse
+from testbed.objects.source import Origin, Source
+from testbed.plan.contract import modes
+from testbed.spec import PROXIES, Spec
+from testbed.topology import load
+
+KEYS = ("topology", "settings", "cni", "proxy", "repeat", "seconds", "seed", "scenarios")
+Axes = Mapping[str, tuple[Any, ...]]
+Check = Callable[[Any, Where], Any]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign whose names and values are known to exist.
+
+    Attributes:
+        topology: Names or files of topologies.
+        settings: As of ``--set``.
+        cni: Names of CNI modes.
+        proxy: Names of proxy modes.
+        repeat: Number of blocks.
+        seconds: Length of a sample.
+        seed: Of the order; None to have one drawn.
+        scenarios: Name of each scenario → the values of all its parameters.
+        origin: Where it was read, for messages.
+    """
+
+    topology: tuple[str, ...] = (specs.DEFAULT_TOPOLOGY,)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    cni: tuple[str, ...] = (specs.DEFAULT_CNI,)
+    proxy: tuple[str, ...] = ("none",)
+    repeat: int = 5
+    seconds: int = 1
+    seed: int | None = None
+    scenarios: Mapping[str, Axes] = field(default_factory=dict)
+    origin: Origin = field(default=Origin(Source("the campaign")), compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, the keys being those of a campaign file."""
+        return {
+            **{key: getattr(self, key) for key in KEYS},
+            **{key: list(getattr(self, key)) for key in ("topology", "cni", "proxy")},
+            "settings": dict(self.settings),
+            "scenarios": {
+                name: {key: list(values) for key, values in axes.items()}
+                for name, axes in self.scenarios.items()
+            },
+        }
+
+    def points(self) -> dict[Variant, list[tuple[str, Cell]]]:
+        """What is measured in each lab: names of scenarios with a cell.
+
+        Raises:
+            InputError: A scenario fits none of the topologies.
+        """
+        variants = [Variant(t, c, p) for t in self.topology for c in self.cni for p in self.proxy]
+        return {
+            variant: [
+                (name, cell)
+                for name, axes in self.scenarios.items()
+                if self._fits(name, variant.topology)
+                for cell in scenarios.get(name).cells(axes)
+            ]
+            for variant in variants
+        }
+
+    def _fits(self, name: str, topology: str) -> bool:
+        wanted = scenarios.get(name).topologies
+        if wanted and not set(wanted) & set(self.topology):
+            raise InputError(
+                f"scenario {name} needs the topology {' or '.join(wanted)}",
+                where=self.origin.where(("scenarios", name)),
+                hint=f"Say -t {wanted[0]}.",
+            )
+        return not wanted or topology in wanted
+
+
+def distinct(found: Sequence[Any], where: Where) -> tuple[Any, ...]:
+    """The values as a tuple.
+
+    Raises:
+        InputError: There are none, or two are equal.
+    """
+    if not found:
+        raise InputError("must not be empty", where=where)
+    for position, item in enumerate(found):
+        if item in found[:position]:
+            raise InputError(f"{item!r} is named twice", where=where)
+    return tuple(found)
+
+
+def defaults(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
+    """The values that a scenario's parameters take by themselves."""
+    return {key: parameter.default for key, parameter in scenario.parameters.items()}
+
+
+def _topology(name: Any, where: Where) -> str:
+    text = str(name)
+    if "/" not in text and not Path(text).suffix and text not in load.names():
+        raise unknown("topology", text, load.names(), where)
+    return text
+
+
+def _cni(name: Any, where: Where) -> str:
+    modes.get(str(name), where)
+    return str(name)
+
+
+def _proxy(name: Any, where: Where) -> str:
+    if name not in PROXIES:
+        raise unknown("proxy mode", str(name), PROXIES, where)
+    return str(name)
+
+
+CHECKS: Mapping[str, Check] = {"topology": _topology, "cni": _cni, "proxy": _proxy}
+"""What checks a name, with the place to blame."""
+
+LIMITS = {"repeat": (1, 1000), "seconds": (1, 3600), "seed": (0, 2**53)}
+"""The least and the most of each number."""
+
+
+def override(
+    campaign: Campaign,
+    names: Mapping[str, Sequence[str]],
+    chosen: Sequence[str],
+    settings: Mapping[str, str],
+    **numbers: int | None,
+) -> Campaign:
+    """A campaign with what the command line says instead.
+
+    Args:
+        campaign: The campaign of the file.
+        names: ``topology``, ``cni``, ``proxy`` → names; an absent key keeps the file's.
+        chosen: Names of scenarios; with the file's parameters where it has them, else with their
+            defaults. None at all keeps the file's.
+        settings: ``--set`` keys and values; they are added to the file's.
+        numbers: ``repeat``, ``seed``; None keeps the file's.
+
+    Raises:
+        InputError: A name is not known.
+    """
+    changes: dict[str, Any] = {k: v for k, v in numbers.items() if v is not None}
+    changes["settings"] = {**campaign.settings, **settings}
+    for key, values in names.items():
+        where = Where(f"--{key}")
+        changes[key] = distinct([CHECKS[key](value, where) for value in values], where)
+    if chosen:
+        where = Where("--scenario")
+        parts = {name: scenarios.get(name, where) for name in distinct(chosen, where)}
+        own = campaign.scenarios
+        changes["scenarios"] = {n: own.get(n) or defaults(part) for n, part in parts.items()}
+    found = replace(campaign, **changes)
+    return found if found.scenarios else replace(found, scenarios=_fitting(found.topology))
+
+
+def _fitting(topologies: Sequence[str]) -> dict[str, Axes]:
+    """All scenarios that run on one of the topologies."""
+    every = {name: scenarios.get(name) for name in scenarios.names()}
+    fits = {n for n, s in every.items() if not s.topologies or set(s.topologies) & set(topologies)}
+    return {name: defaults(every[name]) for name in sorted(fits)}
+
+
+def resolve(campaign: Campaign) -> dict[Variant, Spec]:
+    """The labs of a campaign, with the pods that its scenarios need.
+
+    Raises:
+        InputError: Nothing is to be measured, or what is chosen does not fit together.
+    """
+    found = {}
+    for variant, points in campaign.points().items():
+        if not points:
+            raise InputError(
+                f"nothing to measure in {variant}", hint="Name scenarios that fit its topology."
+            )
+        names = dict.fromkeys(name for name, _ in points)
+        try:
+            bare = _spec(campaign, variant)
+            nodes = [node.name for node in bare.cluster.nodes]
+            manifests = [scenarios.get(name).manifest(nodes) for name in names]
+            found[variant] = _spec(campaign, variant, _merged(names, manifests))
+        except InputError as error:
+            raise _placed(error, campaign) from None
+    return found
+
+
+def _spec(campaign: Campaign, variant: Variant, objects: Iterable[Object] = ()) -> Spec:
+    chosen = dict(campaign.settings)
+    return specs.resolve(variant.topology, objects, variant.cni, variant.proxy, chosen)
+
+
+def _merged(names: Iterable[str], manifests: Sequence[str]) -> list[Object]:
+    """The objects of several scenarios; equal ones once."""
+    found: dict[tuple[str, str | None, str], Object] = {}
+    for name, text in zip(names, manifests, strict=True):
+        for item in parse(text, f"manifest of {name}"):
+            key = (item.kind, item.metadata.namespace, item.metadata.name)
+            if key in found and found[key].manifest != item.manifest:
+                raise InputError(f"{name} and another scenario want {key} differently")
+            found[key] = item
+    return list(found.values())
+
+
+def _placed(error: InputError, campaign: Campaign) -> InputError:
+    """An error about ``--set``, placed in the file if it is the file that says it."""
+    key = error.where.field if error.where and error.where.file == "--set" else None
+    said = (campaign.origin.root or {}).get("settings") or {}
+    if key not in said:
+        return error
+    return InputError(
+        error.message, where=campaign.origin.where(("settings", str(key))), hint=error.hint
+    )
