@@ -327,4 +327,3 @@ def _not_ready(pod: PodRuntime) -> str:
                 words = [str(detail[k]) for k in ("reason", "message") if k in detail]
                 found += [f"{container.program.name}: {', '.join(words)}"] * bool(words)
     return f"pod {'/'.join(pod.bound.key)} is not ready: {'; '.join(found)}"
-

@@ -35,7 +35,10 @@ def _info(lab: Lab) -> Answer:
         "pods": len(spec.cluster.pods),
         "fabric": spec.topology.to_dict(),
         "addresses": {f"{h.role}/{h.name}": h.address for h in spec.topology.hosts},
-        "mtus": {"underlay": min(n.mtu for n in spec.cluster.nodes), "overhead": spec.mode.overhead},
+        "mtus": {
+            "underlay": min(n.mtu for n in spec.cluster.nodes),
+            "overhead": spec.mode.overhead,
+        },
     }, []
 
 

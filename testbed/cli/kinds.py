@@ -1,0 +1,162 @@
+"""The kinds of object that ``get``, ``describe`` and ``delete`` know, and their columns.
+
+Names, short names and columns are kubectl's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from testbed.errors import InputError, unknown
+
+Json = Mapping[str, Any]
+Column = tuple[str, Callable[[Json], Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object as the command line names it.
+
+    Attributes:
+        kind: ``Pod``.
+        plural: ``pods``.
+        names: Whatever else it is called: singular and short names.
+        namespaced: Whether its objects are in namespaces.
+        title: What ``-o name`` puts before the slash.
+        columns: Of the table.
+        wide: Further columns of ``-o wide``.
+    """
+
+    kind: str
+    plural: str
+    names: tuple[str, ...]
+    namespaced: bool
+    title: str
+    columns: tuple[Column, ...]
+    wide: tuple[Column, ...] = ()
+
+
+def age(item: Json) -> str:
+    """How old an object is, as kubectl writes it (``duration.HumanDuration``)."""
+    made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+    seconds = max(0, int((datetime.now(UTC) - made).total_seconds()))
+    if seconds < 120:
+        return f"{seconds}s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 10:
+        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
+    return f"{hours}h" if hours < 48 else f"{days}d"
+
+
+def _ready(pod: Json) -> str:
+    states = pod["status"]["containerStatuses"]
+    return f"{sum(s['ready'] for s in states)}/{len(pod['spec']['containers'])}"
+
+
+def _restarts(pod: Json) -> int:
+    return sum(int(state["restartCount"]) for state in pod["status"]["containerStatuses"])
+
+
+def _pod_status(pod: Json) -> str:
+    text = pod["status"].get("reason") or pod["status"]["phase"]
+    return "Completed" if text == "Succeeded" else str(text)
+
+
+def _internal(node: Json) -> str:
+    return str(node["status"]["addresses"][0]["address"])
+
+
+def _images(deployment: Json) -> str:
+    return ",".join(c["image"] for c in deployment["spec"]["template"]["spec"]["containers"])
+
+
+def _selector(deployment: Json) -> str:
+    labels = deployment["spec"]["selector"].get("matchLabels", {})
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+_NAME: Column = ("NAME", lambda item: item["metadata"]["name"])
+_AGE: Column = ("AGE", age)
+
+KINDS = (
+    Kind(
+        "Pod",
+        "pods",
+        ("pod", "po"),
+        True,
+        "pod",
+        (
+            _NAME,
+            ("READY", _ready),
+            ("STATUS", _pod_status),
+            ("RESTARTS", _restarts),
+            _AGE,
+        ),
+        (
+            ("IP", lambda pod: pod["status"]["podIP"]),
+            ("NODE", lambda pod: pod["spec"]["nodeName"]),
+        ),
+    ),
+    Kind(
+        "Node",
+        "nodes",
+        ("node", "no"),
+        False,
+        "node",
+        (
+            _NAME,
+            ("STATUS", lambda _: "Ready"),
+            ("INTERNAL-IP", _internal),
+            ("POD-CIDR", lambda node: node["spec"]["podCIDR"]),
+            _AGE,
+        ),
+        (("KERNEL-VERSION", lambda node: node["status"]["nodeInfo"]["kernelVersion"]),),
+    ),
+    Kind(
+        "Deployment",
+        "deployments",
+        ("deployment", "deploy", "deployments.apps", "deployment.apps"),
+        True,
+        "deployment.apps",
+        (
+            _NAME,
+            ("READY", lambda d: f"{d['status']['readyReplicas']}/{d['spec']['replicas']}"),
+            ("UP-TO-DATE", lambda d: d["status"]["updatedReplicas"]),
+            ("AVAILABLE", lambda d: d["status"]["availableReplicas"]),
+            _AGE,
+        ),
+        (("IMAGES", _images), ("SELECTOR", _selector)),
+    ),
+    Kind(
+        "Namespace",
+        "namespaces",
+        ("namespace", "ns"),
+        False,
+        "namespace",
+        (_NAME, ("STATUS", lambda item: item["status"]["phase"]), _AGE),
+    ),
+)
+
+
+def find(name: str) -> Kind:
+    """The kind of that name, in any of its forms.
+
+    Raises:
+        InputError: No kind is called so; the message has the nearest.
+    """
+    for kind in KINDS:
+        if name.lower() in (kind.plural, *kind.names):
+            return kind
+    raise unknown("kind", name, [kind.plural for kind in KINDS])
+
+
+def missing(kind: Kind, name: str) -> InputError:
+    """The error for an object that is not there, in kubectl's words."""
+    return InputError(f'{kind.plural} "{name}" not found')
