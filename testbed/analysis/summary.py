@@ -50,7 +50,8 @@ def summary(frame: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
         }
         for values, rows in cells.items()
     ]
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    return found.astype({name: frame[name].dtype for name in columns})
 
 
 def write_summary(frame: pd.DataFrame, folder: Path, reference: str | None = None) -> Path:

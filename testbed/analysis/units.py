@@ -88,7 +88,8 @@ def parameter(name: str, value: Any) -> str:
     if name == "streams":
         return f"{value} stream" + ("" if value == 1 else "s")
     if name in _PARAMETER_UNITS and not isinstance(value, str):
-        return f"{name} {quantity(float(value), _PARAMETER_UNITS[name])}"
+        chosen = scale([value], _PARAMETER_UNITS[name])
+        return f"{name} {value / chosen.factor:g} {chosen.unit}"
     return f"{name} {value}"
 
 

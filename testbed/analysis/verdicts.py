@@ -16,13 +16,14 @@ from testbed.analysis import units
 from testbed.analysis.comparison import VERDICTS, Row, counts
 from testbed.analysis.statistics import CONFIDENCE, Estimate
 
-_HEAD = ("verdict", "scenario", "cell", "metric", "base", "new", "new/base", "95 % interval")
+HEAD = ("verdict", "scenario", "cell", "metric", "base", "new", "new/base", "95 % interval")
+"""The names of the fields of a row."""
 
 
 def table(rows: Sequence[Row], threshold: float) -> str:
     """Aligned columns, what needs attention first, and a last line that counts."""
-    lines = [_HEAD, *(_fields(row) for row in _sorted(rows))]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(_HEAD))]
+    lines = [HEAD, *(fields(row) for row in _sorted(rows))]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(HEAD))]
     text = [
         "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
@@ -36,8 +37,8 @@ def markdown(rows: Sequence[Row], threshold: float) -> str:
     def line(fields: Sequence[str]) -> str:
         return "| " + " | ".join(field.replace("|", "\\|") for field in fields) + " |"
 
-    body = [line(_fields(row)) for row in _sorted(rows)]
-    return "\n".join([conclusion(rows, threshold), "", line(_HEAD), "|---" * 8 + "|", *body])
+    body = [line(fields(row)) for row in _sorted(rows)]
+    return "\n".join([conclusion(rows, threshold), "", line(HEAD), "|---" * 8 + "|", *body])
 
 
 def as_json(rows: Sequence[Row], threshold: float) -> str:
@@ -96,8 +97,8 @@ def _sorted(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: VERDICTS.index(row.verdict))
 
 
-def _fields(row: Row) -> tuple[str, ...]:
-    """A row's fields as text, both medians in the same scale."""
+def fields(row: Row) -> tuple[str, ...]:
+    """A row's fields as text, in the order of :data:`HEAD`; both medians in the same scale."""
     chosen = units.scale([row.base.value, row.new.value], row.unit)
     low, high = row.ratio.low, row.ratio.high
     medians = [f"{chosen.number(side.value)} {chosen.unit}".strip() for side in (row.base, row.new)]
@@ -116,7 +117,7 @@ def _sentence(row: Row, threshold: float) -> str:
     """Why a row has its verdict."""
     if row.verdict == "missing":
         return "not in the base" if math.isnan(row.base.value) else "not in the new results"
-    _, _, _, _, base, new, ratio, interval = _fields(row)
+    _, _, _, _, base, new, ratio, interval = fields(row)
     return (
         f"{base} became {new}: ratio {ratio}, 95 % interval {interval}, "
         f"threshold {threshold * 100:.3g} %, {row.better} is better"
