@@ -1,1 +1,1 @@
-"""The CNI modes: one module each, with the instance ``mode`` (contract: ``testbed.plan.contract``)."""
+"""The CNI modes: one module each, with the instance ``mode``; see ``testbed.plan.contract``."""

@@ -18,7 +18,7 @@ class _Bench(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the scenarios with their summaries."""
-        from testbed.measure.contract import scenarios  # noqa: PLC0415 - for the help alone
+        from testbed.measure.contract import scenarios
 
         with formatter.section("Scenarios"):
             formatter.write_dl([(n, scenarios.get(n).summary) for n in scenarios.names()])
@@ -55,7 +55,7 @@ def command(*, out: Path | None, resume: bool, dry_run: bool, **given: Any) -> N
 
 
 def _session(given: Mapping[str, Any], out: Path | None, resume: bool) -> Session:
-    from testbed.measure import session as sessions  # noqa: PLC0415 - reads all modes
+    from testbed.measure import session as sessions
 
     if resume:
         return sessions.resume(_campaign(given) if any(given.values()) else None, out)
@@ -63,8 +63,8 @@ def _session(given: Mapping[str, Any], out: Path | None, resume: bool) -> Sessio
 
 
 def _campaign(given: Mapping[str, Any]) -> Campaign:
-    from testbed.measure import campaign, campaignfile  # noqa: PLC0415 - reads all modes
-    from testbed.spec import parse_settings  # noqa: PLC0415
+    from testbed.measure import campaign, campaignfile
+    from testbed.spec import parse_settings
 
     read = campaignfile.read(given["campaign"] or campaignfile.DEFAULT)
     names = {key: given[key] for key in ("topology", "cni", "proxy") if given[key]}
@@ -74,7 +74,7 @@ def _campaign(given: Mapping[str, Any]) -> Campaign:
 
 
 def _measure(session: Session) -> None:
-    from testbed.measure import bench, progress  # noqa: PLC0415
+    from testbed.measure import bench, progress
 
     todo = session.todo
     click.echo(f"{len(todo)} samples, seed {session.seed}, into {session.out}", err=True)
@@ -92,7 +92,7 @@ def _measure(session: Session) -> None:
 
 
 def _print(session: Session) -> None:
-    from testbed.analysis import frames, table  # noqa: PLC0415 - heavy
+    from testbed.analysis import frames, table
 
     report = session.finish()
     table.print_table(frames.load(session.out))

@@ -35,7 +35,7 @@ def command(base: Path, new: Path, threshold: str, output: str) -> None:
     A metric is worse when the 95 % interval of the ratio of its medians lies wholly beyond the
     threshold on the bad side; then the exit code is 1.
     """
-    from testbed.analysis import comparison, frames, verdicts  # noqa: PLC0415 - heavy
+    from testbed.analysis import comparison, frames, verdicts
 
     limit = comparison.parse_threshold(threshold)
     rows = comparison.compare(frames.load(base), frames.load(new), limit)

@@ -16,8 +16,9 @@ from testbed.cli.kinds import find
 def command(
     lab: str, paths: tuple[str, ...], namespace: str, kind: str | None, names: tuple[str, ...]
 ) -> None:
-    """Delete objects of a running lab, by manifest or by KIND and NAME; returns when the dataplane
-    has the change.
+    """Delete objects of a running lab, by manifest or by KIND and NAME.
+
+    Returns when the dataplane has the change.
 
     \b
     testbed delete -f app.yaml
@@ -37,7 +38,7 @@ def _keys_of(paths: tuple[str, ...]) -> list[list[str]]:
     from testbed import objects
 
     found = objects.load(paths)
-    return [[o.kind, o.metadata.namespace, o.metadata.name] for o in reversed(found)]
+    return [[o.kind, *o.metadata.key] for o in reversed(found)]
 
 
 def _keys(kind: str, names: tuple[str, ...], namespace: str) -> list[list[str]]:

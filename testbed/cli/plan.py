@@ -13,7 +13,7 @@ from testbed.cli.options import resolve_spec, spec_options
 @spec_options
 @click.option("-o", "--output", type=click.Choice(["yaml", "shell"]), default="yaml")
 @click.pass_obj
-def command(lab: str, output: str, **chosen: Any) -> None:
+def command(_lab: str, /, output: str, **chosen: Any) -> None:
     """Print what `up` would do, namespace by namespace; changes nothing and needs no root.
 
     The shell commands make the same network when they are typed by hand on bare namespaces.

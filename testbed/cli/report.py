@@ -22,6 +22,6 @@ def command(folders: tuple[Path, ...], output: Path | None) -> None:
 
     Several folders are put side by side, and compared with the first one.
     """
-    from testbed.analysis import report  # noqa: PLC0415 - heavy
+    from testbed.analysis import report
 
     click.echo(report.render(folders, output or folders[0] / "report.html"))

@@ -16,9 +16,10 @@ from testbed.cli.options import resolve_spec, spec_options
     "--timeout", default=30.0, show_default=True, help="Seconds for pods and routes to get ready."
 )
 @click.pass_obj
-def command(lab: str, timeout: float, **chosen: Any) -> None:
-    """Start a lab, apply the manifests, and return when every pod is ready and routing has
-    converged.
+def command(lab: str, /, timeout: float, **chosen: Any) -> None:
+    """Start a lab and apply the manifests.
+
+    Returns when every pod is ready and routing has converged.
 
     \b
     testbed up                                    three nodes in one network, vxlan

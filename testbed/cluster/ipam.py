@@ -6,15 +6,12 @@ the second; network and broadcast address are left out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 from ipaddress import IPv4Address, IPv4Network
 
 from testbed.cluster.model import Node
 from testbed.errors import InputError, Where
-from testbed.objects import Pod
-
-ADDRESS_ANNOTATION = "cni.projectcalico.org/ipAddrs"
+from testbed.objects import Pod, requested_address
 
 
 def gateway(pod_cidr: str) -> str:
@@ -29,8 +26,8 @@ def capacity(pod_cidr: str) -> int:
 
 def wanted(pod: Pod) -> str | None:
     """The address that the pod asks for by Calico's annotation, if it does."""
-    text = pod.metadata.annotations.get(ADDRESS_ANNOTATION)
-    return None if text is None else str(json.loads(text)[0])
+    address = requested_address(pod.metadata.annotations)
+    return None if address is None else str(address)
 
 
 def holder(nodes: tuple[Node, ...], address: str) -> Node | None:

@@ -77,7 +77,7 @@ class BoundPod:
     @property
     def key(self) -> tuple[str, str]:
         """Namespace and name."""
-        return self.pod.metadata.namespace, self.pod.metadata.name
+        return self.pod.metadata.key
 
     @property
     def namespace(self) -> str:

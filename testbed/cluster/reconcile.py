@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from testbed.cluster import workloads
-from testbed.cluster.ipam import ADDRESS_ANNOTATION, Pool, wanted
+from testbed.cluster.ipam import Pool, wanted
 from testbed.cluster.model import SYSTEM_NAMESPACES, BoundPod, Cluster
 from testbed.cluster.scheduler import Scheduler
 from testbed.errors import InputError, Where, unknown
-from testbed.objects import Deployment, Namespace, Object, Pod
+from testbed.objects import ADDRESS_ANNOTATION, Deployment, Namespace, Object, Pod
 
 Key = tuple[str, str]
 
@@ -33,10 +33,10 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
     cluster = replace(cluster, namespaces={**cluster.namespaces, **namespaces})
     for item in given:
         if not isinstance(item, Namespace) and item.metadata.namespace not in cluster.namespaces:
-            name = item.metadata.namespace
+            name = item.metadata.key[0]
             raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
-    bare = {_key(o): _updated(cluster, o) for o in given if isinstance(o, Pod)}
-    deployments = {_key(o): o for o in given if isinstance(o, Deployment)}
+    bare = {o.metadata.key: _updated(cluster, o) for o in given if isinstance(o, Pod)}
+    deployments = {o.metadata.key: o for o in given if isinstance(o, Deployment)}
     cluster = replace(cluster, deployments={**cluster.deployments, **deployments})
     return _settle(cluster, bare)
 
@@ -75,10 +75,6 @@ def _drop(held: dict[Key, Deployment] | dict[Key, BoundPod], key: Key, kind: str
         raise InputError(f"{kind.lower()} {key[1]!r} not found in namespace {key[0]!r}")
 
 
-def _key(item: Object) -> Key:
-    return item.metadata.namespace, item.metadata.name
-
-
 def _where(item: Object, field: str) -> Where:
     source = item.source
     return Where(source.file, source.document, source.line, field)
@@ -89,7 +85,7 @@ def _updated(cluster: Cluster, pod: Pod) -> Pod:
 
     The address annotation counts as the spec: the address is given when the pod is made.
     """
-    old = cluster.pods.get(_key(pod))
+    old = cluster.pods.get(pod.metadata.key)
     if old is None:
         return pod
     before, after = dict(old.pod.manifest["spec"]), dict(pod.manifest["spec"])
@@ -144,5 +140,5 @@ def _bind(
         address = pools[node.name].take(pod, _where(pod, "spec"))
         used.add(address)
         template = pod.metadata.labels.get(workloads.HASH_LABEL, "") if owner else ""
-        bound[_key(pod)] = BoundPod(pod, node.name, address, owner, template)
-    return kept | {_key(pod): bound[_key(pod)] for pod, _ in missing}
+        bound[pod.metadata.key] = BoundPod(pod, node.name, address, owner, template)
+    return kept | {pod.metadata.key: bound[pod.metadata.key] for pod, _ in missing}

@@ -38,7 +38,7 @@ class Scheduler:
         Raises:
             InputError: It names an unknown node, or no node fits.
         """
-        namespace = pod.metadata.namespace
+        namespace = pod.metadata.key[0]
         name = min(
             self._candidates(pod, where),
             key=lambda node: (

@@ -70,7 +70,10 @@ def removal(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:
             yield fdb, netlink.fdb(fdb, netns.index(fdb.device), delete=True)
     for neighbour in part.neighbours:
         if neighbour.device not in gone:
-            yield neighbour, netlink.neighbour(neighbour, netns.index(neighbour.device), delete=True)
+            yield (
+                neighbour,
+                netlink.neighbour(neighbour, netns.index(neighbour.device), delete=True),
+            )
     for address in part.addresses:
         if address.device not in gone:
             yield address, netlink.address(address, netns.index(address.device), delete=True)

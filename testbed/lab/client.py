@@ -27,8 +27,7 @@ def error_of(told: dict[str, Any]) -> TestbedError:
 
 
 def namespace_of(target: str) -> str:
-    """Name in the plan of a target: ``node/NAME``, ``external/NAME``, ``router/NAME`` or
-    ``NAMESPACE/POD``.
+    """Name in the plan of a target: ``NAMESPACE/POD``, or a host as it is (``node/NAME`` …).
 
     Raises:
         InputError: It is none of these.

@@ -20,7 +20,9 @@ from testbed.spec import Spec
 LOG = STATE / "daemon.log"
 
 
-def run(name: str, spec: Spec, listener: socket.socket, starter: socket.socket, wait: float) -> None:
+def run(
+    name: str, spec: Spec, listener: socket.socket, starter: socket.socket, wait: float
+) -> None:
     """Builds and serves a lab; does not return while it is wanted.
 
     Args:
@@ -39,7 +41,7 @@ def run(name: str, spec: Spec, listener: socket.socket, starter: socket.socket, 
         _serve(name, spec, listener, starter, wait)
     except TestbedError as error:
         _tell(starter, {"error": {"exit_code": error.exit_code, "message": str(error)}})
-    except Exception as error:  # noqa: BLE001 - the starter must hear of it
+    except Exception as error:
         traceback.print_exc()
         _tell(starter, {"error": {"exit_code": LabError.exit_code, "message": _describe(error)}})
 

@@ -3,8 +3,9 @@
 A lab's name is an abstract UNIX socket (unix(7)) in the network namespace of its user:
 ``@testbed/UID/NAME``. Binding it claims the name atomically, and the kernel gives it back when the
 supervisor dies, however it dies; so nothing can be left over, and listing labs is reading
-``/proc/net/unix``. The same socket is the lab's control socket. An abstract socket has no file mode,
-so both ends check the other's user by ``SO_PEERCRED`` instead: only the owner and root get through.
+``/proc/net/unix``. The same socket is the lab's control socket. An abstract socket has no file
+mode, so both ends check the other's user by ``SO_PEERCRED`` instead: only the owner and root get
+through, as with mode 0600.
 """
 
 from __future__ import annotations

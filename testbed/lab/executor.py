@@ -129,7 +129,7 @@ class Executor:
 
 
 def _private_file_system_state() -> None:
-    """Lets the thread enter mount namespaces: the kernel forbids it where ``CLONE_FS`` is shared."""
+    """Lets the thread enter mount namespaces, which the kernel forbids while it shares its root."""
     syscalls.unshare(syscalls.CLONE_FS)
 
 
@@ -138,5 +138,3 @@ def _feed(name: str, argv: list[str], text: str) -> None:
     done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LabError(f"{name}: {argv[0]}: {done.stderr.strip()}")
-
-

@@ -106,7 +106,9 @@ class Daemons:
         if late:
             host, daemon = sockets[late[0]]
             said = self.log(host, daemon.name).read_text(errors="replace")[-500:]
-            raise LabError(f"{daemon.name} on {host} does not serve after {_PATIENCE:.0f} s: {said}")
+            raise LabError(
+                f"{daemon.name} on {host} does not serve after {_PATIENCE:.0f} s: {said}"
+            )
 
     def _start(self, host: str, daemon: Daemon) -> None:
         running = self._fabric.hosts[host]

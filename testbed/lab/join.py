@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 KINDS = ("pid", "ipc", "uts", "net", "mount")
 """The kinds of namespace, in the order in which descriptors of them travel."""
@@ -29,16 +29,14 @@ def command(namespaces: Descriptors, argv: Sequence[str]) -> list[str]:
     return ["nsenter", *options, "--", *tie, *argv]
 
 
-def popen(
-    namespaces: Descriptors, argv: Sequence[str], **options: Any
-) -> subprocess.Popen[bytes]:
+def popen(namespaces: Descriptors, argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """Starts ARGV in the namespaces; ``options`` are those of ``subprocess.Popen``."""
     return subprocess.Popen(
         command(namespaces, argv), pass_fds=tuple(namespaces.values()), **options
     )
 
 
-def become(namespaces: Descriptors, argv: Sequence[str], environment: dict[str, str]) -> None:
+def become(namespaces: Descriptors, argv: Sequence[str], environment: dict[str, str]) -> NoReturn:
     """Becomes ARGV in the namespaces; does not return.
 
     Raises:

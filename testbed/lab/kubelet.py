@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from testbed.cluster.model import BoundPod
@@ -142,10 +141,3 @@ class Kubelet:
 
     def _unready(self) -> list[PodRuntime]:
         return [pod for pod in self.pods.values() if not (pod.ready or pod.done)]
-
-
-def log_path(root: Path, bound: BoundPod, container: str) -> Path:
-    """The file with a container's output; its folder is made."""
-    folder = root / "_".join(bound.key)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{container}.log"

@@ -11,23 +11,21 @@ from typing import Any
 from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.model import BoundPod
-from testbed.errors import InputError, Where
-from testbed.lab import hosts, join, podns, status
+from testbed.errors import InputError
+from testbed.lab import hosts, join, podns, programs, status
 from testbed.lab.containers import Program
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
-from testbed.lab.kubelet import Key, Kubelet, PodRuntime, log_path
+from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.netns import NetNs
 from testbed.lab.sandbox import STATE
-from testbed.objects import Object, environment, expand
+from testbed.objects import Object
 from testbed.plan import build
 from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
 from testbed.spec import Spec
 
-_LOGS = STATE / "logs"
 _PODS = STATE / "pods"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Lab:
@@ -134,44 +132,12 @@ class Lab:
             os.close(descriptor)
 
     def _runtime(self, bound: BoundPod) -> PodRuntime:
-        spec = bound.pod.spec
-        init, main = (
-            [self._program(bound, c) for c in part]
-            for part in (spec.init_containers, spec.containers)
-        )
         return PodRuntime(
-            bound, (init, main), lambda: self._namespaces(bound.namespace), self.kubelet.notify
+            bound,
+            programs.of_pod(bound, self._pod(bound.key)),
+            lambda: self._namespaces(bound.namespace),
+            self.kubelet.notify,
         )
-
-    def _program(self, bound: BoundPod, container: Any) -> Program:
-        variables = self._variables(bound, container)
-        argv = specs.program(container, Where(bound.pod.source.file))
-        return Program(
-            container.name,
-            container.image,
-            None if argv is None else tuple(expand(word, variables) for word in argv),
-            variables,
-            container.working_dir,
-            log_path(_LOGS, bound, container.name),
-        )
-
-    def _variables(self, bound: BoundPod, container: Any) -> dict[str, str]:
-        own = environment(container.env, lambda path: self._field(bound, path))
-        host = bound.pod.spec.hostname or bound.key[1]
-        return {"PATH": _PATH, "HOSTNAME": host, "HOME": "/root", **own}
-
-    def _field(self, bound: BoundPod, path: str) -> str:
-        """A field of the pod for an environment variable (the downward API)."""
-        host = self.spec.cluster.node(bound.node).address
-        known = {"status.podIP": bound.address, "status.podIPs": bound.address}
-        known |= {"spec.nodeName": bound.node, "status.hostIP": host, "status.hostIPs": host}
-        if path in known:
-            return known[path]
-        manifest: Any = self.pod_json(bound.key)
-        for step in path.replace("['", "\0").replace("']", "").split("\0")[0].split("."):
-            manifest = manifest.get(step, {})
-        _, bracket, key = path.partition("['")
-        return str(manifest.get(key[:-2], "") if bracket else manifest)
 
     def _namespaces(self, name: str) -> join.Descriptors:
         """The descriptors of a namespace's pod or host; a pod's are made on first need."""
@@ -188,7 +154,7 @@ class Lab:
             return {"uts": podns.make_uts(rest), "mount": mount}
         bound = self._bound(name)
         folder = _PODS / "_".join(bound.key)
-        host = bound.pod.spec.hostname or bound.key[1]
+        host = programs.host_name(bound)
         return podns.make(self._executor.namespaces[name], folder, host, bound.address)
 
     def _bound(self, name: str) -> BoundPod:
@@ -207,10 +173,10 @@ class Lab:
             InputError: There is no such pod, host or container.
         """
         net = self.netns(name)
-        variables = {"PATH": _PATH}
+        variables = {"PATH": programs.PATH}
         if name.startswith("pod/"):
             _, namespace, pod = name.split("/")
-            variables = _container(self.kubelet.pods[namespace, pod], container).environment
+            variables |= self._program((namespace, pod), container).environment
         own = self._namespaces(name)
         return dict(variables), [own["uts"], net, own["mount"]]
 
@@ -232,8 +198,13 @@ class Lab:
         """
         if key not in self.kubelet.pods:
             raise InputError(f"pods {key[1]!r} not found in namespace {key[0]!r}")
-        path = _container(self.kubelet.pods[key], container).log
+        path = self._program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def _program(self, key: Key, container: str | None) -> Program:
+        runtime = self.kubelet.pods[key]
+        known = [c.program for c in (*runtime.containers, *runtime.init)]
+        return programs.named(known, container, key[1])
 
     def set_link(self, a: str, b: str, *, up: bool) -> None:
         """Takes the link between two hosts or switches down or up, at its first end.
@@ -250,8 +221,7 @@ class Lab:
                 return
         raise InputError(f"{self.spec.topology.name} has no link between {a} and {b}")
 
-    def pod_json(self, key: Key) -> dict[str, Any]:
-        """A pod with its status."""
+    def _pod(self, key: Key) -> dict[str, Any]:
         cluster = self.spec.cluster
         created = self._created.get(key, self._born)
         return status.pod(cluster, cluster.pods[key], self.kubelet.pods.get(key), created)
@@ -264,7 +234,7 @@ class Lab:
         """
         cluster = self.spec.cluster
         if plural == "pods":
-            return [self.pod_json(key) for key in cluster.pods]
+            return [self._pod(key) for key in cluster.pods]
         if plural == "nodes":
             kernel = os.uname().release
             return [status.node(cluster, node, self._born, kernel) for node in cluster.nodes]
@@ -295,7 +265,7 @@ def _title(item: Object) -> str:
 
 
 def _verb(before: clusters.Cluster, item: Object) -> str:
-    key = (item.metadata.namespace, item.metadata.name)
+    key = item.metadata.key
     held: Any = {
         "Pod": lambda: before.pods[key].pod,
         "Deployment": lambda: before.deployments[key],
@@ -305,17 +275,6 @@ def _verb(before: clusters.Cluster, item: Object) -> str:
         return "unchanged" if held().manifest == item.manifest else "configured"
     except KeyError:
         return "created"
-
-
-def _container(runtime: PodRuntime, name: str | None) -> Program:
-    programs = [c.program for c in (*runtime.containers, *runtime.init)]
-    for program in programs:
-        if name is None or program.name == name:
-            return program
-    known = ", ".join(program.name for program in programs)
-    raise InputError(
-        f"container {name!r} not found in pod {runtime.bound.key[1]!r}", hint=f"It has: {known}."
-    )
 
 
 def _not_ready(pod: PodRuntime) -> str:

@@ -1,6 +1,7 @@
 """Messages on a lab's control socket: JSON with a length before it, and descriptors beside it.
 
-A request is ``{"verb": …, …}``; an answer ``{"result": …}`` or ``{"error": {"exit_code", "message"}}``.
+A request is ``{"verb": …, …}``; an answer is ``{"result": …}`` or ``{"error": {"exit_code": …,
+"message": …}}``.
 Descriptors (of namespaces) travel as ``SCM_RIGHTS`` with the length (unix(7)).
 """
 

@@ -130,7 +130,7 @@ class Server:
             protocol.send(connection, {"result": result}, descriptors)
         except TestbedError as error:
             protocol.send(connection, {"error": to_json(error)})
-        except Exception as error:  # noqa: BLE001 - a request must not end the lab
+        except Exception as error:
             traceback.print_exc()
             protocol.send(connection, {"error": to_json(LabError(f"internal error: {error!r}"))})
 

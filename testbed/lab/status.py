@@ -138,4 +138,3 @@ def _reason(containers: list[Json]) -> str | None:
             if reason and reason != "Completed":
                 return reason
     return None
-

@@ -62,6 +62,11 @@ class Metadata:
             metadata.get("annotations", {}),
         )
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace (empty for kinds that have none) and name."""
+        return self.namespace or "", self.name
+
 
 def validate(manifest: Manifest, name_rule: NameRule, namespaced: bool, findings: Findings) -> None:
     """Adds what is wrong with an object's metadata."""

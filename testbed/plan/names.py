@@ -1,5 +1,6 @@
-"""Names and hardware addresses that follow from what they belong to, so that plans are the same
-everywhere and a capture can be read.
+"""Names and hardware addresses that follow from what they belong to.
+
+So a plan is the same everywhere, and a capture can be read.
 """
 
 from __future__ import annotations
