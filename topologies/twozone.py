@@ -11,9 +11,9 @@ them, and what crosses them competes for the link between ``r1`` and ``s2``::
     n1, n2, client ── s1 ── r1 ══ zone_rate, zone_delay ══ s2 ── n3, n4
           zone a, 192.168.1.0/24              zone b, 192.168.2.0/24
 
-Addresses: ``r1`` is .1 in each zone and AS 65000 for nodes that speak BGP, nodes are .11 …, the hosts outside the cluster (``client``,
-``client2`` …) are .200 … on the side of zone a. The first half of the nodes is in zone a (the
-larger half, if they are odd).
+Addresses: ``r1`` is .1 in each zone (and AS 65000, for nodes that speak BGP), nodes are .11 …, the
+hosts outside the cluster (``client``, ``client2`` …) are .200 … on the side of zone a. The first
+half of the nodes is in zone a (the larger half, if they are odd).
 """
 
 from __future__ import annotations

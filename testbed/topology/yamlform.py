@@ -130,7 +130,7 @@ def _document(path: Path) -> Origin:
 
 
 def _validate(origin: Origin) -> None:
-    import jsonschema  # noqa: PLC0415 - heavy
+    import jsonschema
 
     validator = jsonschema.Draft202012Validator(SCHEMA)
     error = jsonschema.exceptions.best_match(validator.iter_errors(origin.root))

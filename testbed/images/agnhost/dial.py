@@ -43,7 +43,7 @@ def dial(request: Request) -> Response:
 
 
 def _ask_http(what: str, family: int, address: tuple[object, ...]) -> str:
-    import http.client  # noqa: PLC0415 - heavy, and few pods dial
+    import http.client
 
     connection = http.client.HTTPConnection(str(address[0]), int(str(address[1])), TIME_LIMIT)
     try:

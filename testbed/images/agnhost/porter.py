@@ -64,7 +64,7 @@ def _http(port: int, value: str, as_json: bool, tls: bool) -> Server:
 
 
 def _with_tls(listener: socket.socket) -> socket.socket:
-    import ssl  # noqa: PLC0415 - heavy
+    import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate, key = os.environ.get("CERT_FILE"), os.environ.get("KEY_FILE")
