@@ -43,8 +43,8 @@ class _FabricTopo(Topo):  # type: ignore[misc]
     def build(self, topology: Topology, private: Mapping[str, PrivateFolders]) -> None:
         for host in topology.hosts:
             self.addHost(host.name, ip=None, privateDirs=list(private.get(host.name, ())))
-        for switch in topology.switches:
-            self.addSwitch(switch.name)
+        for number, switch in enumerate(topology.switches, start=1):
+            self.addSwitch(switch.name, dpid=f"{number:016x}")
         for link in topology.links:
             names = {"intfName1": link.a_interface, "intfName2": link.b_interface}
             self.addLink(link.a, link.b, **names)

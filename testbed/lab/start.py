@@ -58,7 +58,7 @@ def start(
     if os.geteuid() != 0:
         raise MissingError("a lab needs root", hint="Run the same command with sudo.")
     listener = directory.claim(name)
-    features.require(spec.needs)
+    features.require((*features.EVERY_LAB, *spec.needs))
     ours, theirs = socket.socketpair()
 
     def main() -> None:
