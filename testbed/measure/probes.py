@@ -39,7 +39,8 @@ class Interruption:
 
     Attributes:
         gap: The longest time without an arrival, in seconds; :data:`INTERVAL` if nothing happened.
-        lost: Datagrams that never arrived, of all those sent in the interval.
+        lost: Datagrams that never arrived, before the last one that arrived in the interval. One
+            that was held up on the way and comes late, even much later, is not lost.
     """
 
     gap: float
@@ -57,13 +58,14 @@ def interruption(arrivals: Sequence[Arrival], start: float, end: float) -> Inter
         start: Beginning of the interval, in seconds of CLOCK_MONOTONIC.
         end: End of the interval.
     """
-    before = [item for item in arrivals if item.time < start][-1:]
+    before = [item for item in arrivals if item.time < start]
     during = [item for item in arrivals if start <= item.time < end]
-    times = [item.time for item in before + during] or [start]
+    times = [item.time for item in before[-1:] + during] or [start]
     gaps = [late - early for early, late in zip(times, [*times[1:], end], strict=True)]
-    numbers = {item.number for item in before + during}
-    sent = max(numbers) - min(numbers) + 1 if numbers else 0
-    return Interruption(max(gaps), sent - len(numbers))
+    first = max((item.number for item in before), default=-1) + 1
+    last = max((item.number for item in during), default=-1)
+    arrived = {item.number for item in arrivals if first <= item.number <= last}
+    return Interruption(max(gaps), max(0, last + 1 - first) - len(arrived))
 
 
 def parse(text: str) -> list[Arrival]:

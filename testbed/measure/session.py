@@ -105,8 +105,7 @@ class Session:
         rows = [row for slot in self.slots for row in self.journal.rows[slot.order]]
         frames.write_samples(rows, self.out)
         summary.write_summary(frames.load(self.out), self.out)
-        path: Path = report.write_report([self.out], self.out / "report.html")
-        return path
+        return report.render([self.out], self.out / "report.html")
 
 
 def begin(campaign: Campaign, out: Path | None) -> Session:

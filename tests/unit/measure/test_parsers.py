@@ -137,6 +137,12 @@ def test_interruptions(start: float, end: float, gap: float, lost: int) -> None:
     assert found.lost == lost
 
 
+def test_what_was_held_up_is_not_lost() -> None:
+    late = [*STREAM, *arrivals((3, 2.0), (10, 2.1))]
+    assert probes.interruption(late, 1.25, 1.75).lost == 2
+    assert probes.interruption(late, 1.95, 2.2).lost == 0
+
+
 def test_arrivals_are_read_line_by_line() -> None:
     assert probes.parse("listening\n0 1000000000\n1 2000") == arrivals((0, 1.0))
     assert probes.parse("listening\n") == []
