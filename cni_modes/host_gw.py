@@ -28,7 +28,7 @@ class HostGwMode:
 
     summary = "plain routes between nodes of one network, as Flannel's host-gw does it"
     overhead = 0
-    needs = ("veth", "bridge", "iptables", "conntrack")
+    needs = ("veth", "bridge", "br_netfilter", "iptables", "conntrack")
     settings: Mapping[str, str] = {}
 
     def check(self, cluster: Cluster) -> None:

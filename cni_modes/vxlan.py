@@ -45,7 +45,7 @@ class VxlanMode:
 
     summary = "VXLAN overlay, as Flannel does it"
     overhead = 50  # outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8
-    needs = ("veth", "bridge", "vxlan", "iptables", "conntrack")
+    needs = ("veth", "bridge", "br_netfilter", "vxlan", "iptables", "conntrack")
     settings: Mapping[str, str] = {}
 
     def check(self, cluster: Cluster) -> None:

@@ -15,9 +15,11 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from shutil import which
 
 from testbed.errors import LabError, MissingError, unknown
+from testbed.lab.probe import MODULES
 from testbed.registry import Registry
 
 PLACES = ("/usr/sbin", "/sbin", "/usr/lib/frr")
@@ -162,6 +164,17 @@ def require(wanted: Iterable[str]) -> None:
     reasons = [f"{f.name} ({f.purpose})" + (f": {f.detail}" if f.detail else "") for f in absent]
     remedies = dict.fromkeys(f.remedy for f in absent)
     raise MissingError(f"this machine lacks {'; '.join(reasons)}", hint="\n  ".join(remedies))
+
+
+def load_modules(wanted: Iterable[str]) -> None:
+    """Has the kernel load the drivers of features, where they are modules.
+
+    It loads most by itself when a link of their kind is made, but not br_netfilter. A kernel
+    without modules has everything built in, or :func:`require` has refused.
+    """
+    modules = [MODULES[name] for name in wanted if name in MODULES]
+    if modules and Path("/proc/modules").exists():
+        subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False)
 
 
 def needed_by() -> dict[str, tuple[str, ...]]:

@@ -58,7 +58,9 @@ def start(
     if os.geteuid() != 0:
         raise MissingError("a lab needs root", hint="Run the same command with sudo.")
     listener = directory.claim(name)
-    features.require((*features.EVERY_LAB, *spec.needs))
+    needs = (*features.EVERY_LAB, *spec.needs)
+    features.require(needs)
+    features.load_modules(needs)
     ours, theirs = socket.socketpair()
 
     def main() -> None:
