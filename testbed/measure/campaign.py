@@ -218,10 +218,11 @@ def _merged(names: Iterable[str], manifests: Sequence[str]) -> list[Object]:
 
 def _placed(error: InputError, campaign: Campaign) -> InputError:
     """An error about ``--set``, placed in the file if it is the file that says it."""
-    key = error.where.field if error.where and error.where.file == "--set" else None
     said = (campaign.origin.root or {}).get("settings") or {}
-    if key not in said:
+    if error.where is None or error.where.file != "--set" or not said:
         return error
-    return InputError(
-        error.message, where=campaign.origin.where(("settings", str(key))), hint=error.hint
-    )
+    key = error.where.field
+    if key not in said and campaign.settings.keys() - said.keys():
+        return error  # it may be about what the command line says
+    path = ("settings", key) if key in said else ("settings",)
+    return InputError(error.message, where=campaign.origin.where(path), hint=error.hint)

@@ -44,7 +44,7 @@ class Bar:
     """
 
     def __init__(self, bar: object, total: int) -> None:
-        from rich.progress import Progress  # noqa: PLC0415 - heavy
+        from rich.progress import Progress
 
         assert isinstance(bar, Progress)  # noqa: S101 - typed loosely to keep rich out of imports
         self._bar, self._task = bar, bar.add_task("starting", total=total)
@@ -69,8 +69,8 @@ def shown(slots: list[Slot]) -> Iterator[Lines | Bar]:
     if not sys.stderr.isatty():
         yield Lines(slots)
         return
-    from rich import progress  # noqa: PLC0415 - heavy
-    from rich.console import Console  # noqa: PLC0415 - heavy
+    from rich import progress
+    from rich.console import Console
 
     columns = (
         progress.TextColumn("{task.description}"),

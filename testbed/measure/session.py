@@ -100,7 +100,7 @@ class Session:
         Returns:
             The path of the report.
         """
-        from testbed.analysis import frames, report, summary  # noqa: PLC0415 - heavy
+        from testbed.analysis import frames, report, summary
 
         rows = [row for slot in self.slots for row in self.journal.rows[slot.order]]
         frames.write_samples(rows, self.out)
