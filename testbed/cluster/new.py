@@ -7,6 +7,7 @@ used last.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from itertools import islice
 
@@ -23,9 +24,11 @@ def new(topology: Topology, options: Options) -> Cluster:
         InputError: A CIDR is none, two overlap, or the pod CIDR has too few shares.
     """
     pods = _network("pod_cidr", options.pod_cidr)
-    _check_apart(topology, pods, _network("service_cidr", options.service_cidr))
+    services = _network("service_cidr", options.service_cidr)
+    _check_apart(topology, pods, services)
     shares = _shares(pods, options.node_cidr_mask_size, len(topology.nodes))
     nodes = tuple(_node(host, share) for host, share in zip(topology.nodes, shares, strict=True))
+    options = replace(options, pod_cidr=str(pods), service_cidr=str(services))
     return Cluster(topology, options, nodes, {name: _namespace(name) for name in SYSTEM_NAMESPACES})
 
 

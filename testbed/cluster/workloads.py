@@ -1,8 +1,9 @@
 """Deployments to pods, with names as Kubernetes makes them: ``web-7c5ddbdf54-x2x4q``.
 
-The middle part is a hash of the pod template, the last a hash of the pod's number, both in
+The middle part is a hash of the pod template, the last comes from the pod's number, both in
 Kubernetes' alphabet without vowels (apimachinery ``util/rand``). The real suffix is random; ours
-is the same in every lab, so that a plan can be compared with another.
+is the same in every lab, so that a plan can be compared with another, and another one for each of
+a Deployment's first 14 million pods.
 """
 
 from __future__ import annotations
@@ -15,25 +16,30 @@ from testbed.objects import Deployment, Pod
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 HASH_LABEL = "pod-template-hash"
+_STRIDE = 8868083  # no multiple of 3: successive pods' suffixes differ, and only repeat at the end
 
 
-def _word(text: str, length: int) -> str:
-    digest = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+
+
+def _word(number: int, length: int) -> str:
     letters = []
     for _ in range(length):
-        digest, letter = divmod(digest, len(_ALPHABET))
+        number, letter = divmod(number, len(_ALPHABET))
         letters.append(_ALPHABET[letter])
     return "".join(letters)
 
 
 def template_hash(deployment: Deployment) -> str:
     """Ten characters that change when the pod template does."""
-    return _word(json.dumps(deployment.manifest["spec"]["template"], sort_keys=True), 10)
+    return _word(_hash(json.dumps(deployment.manifest["spec"]["template"], sort_keys=True)), 10)
 
 
 def _pod_name(deployment: Deployment, middle: str, ordinal: int) -> str:
     name = deployment.metadata.name
-    return f"{name}-{middle}-{_word(f'{deployment.metadata.namespace}/{name}/{ordinal}', 5)}"
+    first = _hash(f"{deployment.metadata.namespace}/{name}")
+    return f"{name}-{middle}-{_word(first + ordinal * _STRIDE, 5)}"
 
 
 def make_pods(deployment: Deployment, ordinals: Sequence[int]) -> list[Pod]:
