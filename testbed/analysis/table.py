@@ -33,7 +33,7 @@ def print_table(frame: pd.DataFrame, file: TextIO | None = None) -> None:
         file: Where to; standard output if not given. Colour and the terminal's width are used only
             if it is a terminal.
     """
-    from rich.console import Console  # noqa: PLC0415 - heavy
+    from rich.console import Console
 
     out = file or sys.stdout
     width = None if out.isatty() else _PIPE_WIDTH
@@ -60,7 +60,7 @@ def _print_scenario(console: Console, scenario: str, tables: list[MetricTable]) 
 
 def _grid(tables: list[MetricTable], setting: str) -> Table:
     """The rows of one setting: metrics, and in each the modes; what repeats is named once."""
-    from rich.table import Table  # noqa: PLC0415 - heavy
+    from rich.table import Table
 
     paths = list(dict.fromkeys(path for table in tables for path in table.paths))
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")

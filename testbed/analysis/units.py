@@ -65,11 +65,11 @@ def number(value: float) -> str:
         return "∞" if value > 0 else "-∞"
     if not value:
         return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    rounded = round(value, max(digits, 0))
+    rounded = float(f"{value:.2e}")
     if abs(rounded) < 1e-4:
         return f"{value:.2e}"
-    return f"{rounded:,.{max(digits, 0)}f}"
+    digits = max(2 - math.floor(math.log10(abs(rounded))), 0)
+    return f"{value:,.{digits}f}"
 
 
 def quantity(value: float, unit: str) -> str:

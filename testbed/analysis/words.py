@@ -9,11 +9,11 @@ from testbed.analysis import frames, units
 from testbed.analysis.layout import Group, Line, MetricTable, Record
 
 
-def headline(tables: Sequence[MetricTable]) -> list[str]:
-    """A sentence for each setting of each scenario, on its first metric that has a better side.
+def headline(tables: Sequence[MetricTable]) -> list[tuple[str, str]]:
+    """A subject and a statement for each setting of each scenario, on its :func:`chief` metric.
 
-    Such as: "pod-throughput (tcp, 1 stream), cross-node: bgp keeps 0.93 [0.91-0.95] of the
-    node-to-node throughput, vxlan 0.81 [0.79-0.83]; vxlan has 0.87 [0.85-0.90] of bgp's."
+    Such as: "pod-throughput (tcp, 1 stream), cross-node" and "bgp keeps 0.93 [0.91-0.95] of the
+    node-to-node throughput, vxlan 0.81 [0.79-0.83]; vxlan to bgp is 0.87 [0.85-0.90]."
     """
     sentences = []
     for table in chief(tables):
@@ -22,7 +22,7 @@ def headline(tables: Sequence[MetricTable]) -> list[str]:
             lines = [line for line in group.lines if path in line.cells]
             subject = table.scenario + (f" ({group.setting})" if group.setting else "")
             place = f", {path}" if path else ""
-            sentences.append(f"{subject}{place}: {_statement(table, lines, path)}.")
+            sentences.append((subject + place, f"{_statement(table, lines, path)}."))
     return sentences
 
 
@@ -91,6 +91,6 @@ def _against_reference(cells: dict[str, Record]) -> list[str]:
             continue
         low, high = cell["reference_low"], cell["reference_high"]
         open_ = math.isnan(low) or low <= 1 <= high
-        verdict = ", which shows no difference" if open_ else ""
+        verdict = " (no difference shown)" if open_ else ""
         said.append(f"{mode} to {cell['reference']} is {text}{verdict}")
     return said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,13 @@ ENVIRONMENT: dict[str, Any] = {
 
 
 def rows(
-    *, run: str = "a", blocks: int = 5, noise: float = 0.02, speed: float = 1.0, seed: int = 4
+    *,
+    run: str = "a",
+    blocks: int = 5,
+    noise: float = 0.02,
+    speed: float = 1.0,
+    seed: int = 4,
+    scenarios: Collection[str] = tuple(SCENARIOS),
 ) -> Iterator[dict[str, Any]]:
     """The samples of a campaign; ``speed`` scales how fast everything is."""
     random = np.random.default_rng(seed)
@@ -102,6 +108,7 @@ def rows(
         matrix = [
             (scenario, cell, cni, path)
             for scenario, (cells, _) in SCENARIOS.items()
+            if scenario in scenarios
             for cell in cells
             for cni in ("bgp", "vxlan")
             for path in PATHS

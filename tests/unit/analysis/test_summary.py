@@ -72,5 +72,5 @@ def test_quantity(value: float, unit: str, expected: str) -> None:
 
 def test_cell_in_words() -> None:
     cell = {"cni": "bgp", "protocol": "tcp", "streams": 1, "rate": 1_000_000_000, "size": None}
-    assert units.cell(cell) == "bgp, tcp, 1 stream, rate 1.00 Gbit/s"
+    assert units.cell(cell) == "bgp, tcp, 1 stream, rate 1 Gbit/s"
     assert units.cell({"streams": 4, "hops": 2}) == "4 streams, hops 2"
