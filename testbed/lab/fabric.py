@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mininet.link import Link
@@ -62,6 +63,7 @@ class Fabric:
         setLogLevel("warning")
         # Mininet.init raises limits of the whole machine (kernel.pty.max, fs.file-max …).
         Mininet.inited = True
+        _plain_bridges()
         self._net: Any = Mininet(
             topo=_FabricTopo(topology, private),
             switch=LinuxBridge,
@@ -80,3 +82,13 @@ class Fabric:
 
 
 _KINDS = ("net", "mnt")
+
+
+def _plain_bridges() -> None:
+    """Keeps netfilter out of the switches: a frame that they forward is not the host's packet.
+
+    The parameters are the namespace's own, and there only where br_netfilter is loaded; new
+    namespaces have them on.
+    """
+    for parameter in Path("/proc/sys/net/bridge").glob("bridge-nf-call-*"):
+        parameter.write_text("0")
