@@ -63,8 +63,8 @@ def _fabric(topology: Topology) -> Iterator[str]:
 
 def _namespace(name: str, part: m.NamespacePlan) -> Iterator[str]:
     writers: tuple[tuple[Iterable[Any], Callable[[str, Any], Iterator[str]]], ...] = (
+        (part.mtus, _mtu),  # first: a VXLAN device is clamped to the MTU of its parent
         (part.links, _link),
-        (part.mtus, _mtu),
         (part.addresses, _address),
         (part.sysctls, _sysctl),
         (part.neighbours, _neighbour),
