@@ -1,0 +1,401 @@
+# Namespaces
+ip netns add client
+ip -n client link set lo up
+ip netns add n1
+ip -n n1 link set lo up
+ip netns add n2
+ip -n n2 link set lo up
+ip netns add n3
+ip -n n3 link set lo up
+ip netns add n4
+ip -n n4 link set lo up
+ip netns add default.fixed
+ip -n default.fixed link set lo up
+ip netns add default.web-l6lqt6p8dn-vkf9l
+ip -n default.web-l6lqt6p8dn-vkf9l link set lo up
+ip netns add default.web-l6lqt6p8dn-fbxw8
+ip -n default.web-l6lqt6p8dn-fbxw8 link set lo up
+ip netns add default.web-l6lqt6p8dn-wzhmt
+ip -n default.web-l6lqt6p8dn-wzhmt link set lo up
+
+# The underlay: switches here, and a veth pair per link
+ip link add s1 type bridge
+ip link set s1 up
+ip link add client-eth0 netns client type veth peer name s1-eth5
+ip -n client link set client-eth0 up
+ip link set s1-eth5 master s1 up
+ip link add n1-eth0 netns n1 type veth peer name s1-eth1
+ip -n n1 link set n1-eth0 up
+ip link set s1-eth1 master s1 up
+ip link add n2-eth0 netns n2 type veth peer name s1-eth2
+ip -n n2 link set n2-eth0 up
+ip link set s1-eth2 master s1 up
+ip link add n3-eth0 netns n3 type veth peer name s1-eth3
+ip -n n3 link set n3-eth0 up
+ip link set s1-eth3 master s1 up
+ip link add n4-eth0 netns n4 type veth peer name s1-eth4
+ip -n n4 link set n4-eth0 up
+ip link set s1-eth4 master s1 up
+
+# fabric
+ip link set s1-eth5 mtu 1500
+ip link set s1-eth1 mtu 1500
+ip link set s1-eth2 mtu 1500
+ip link set s1-eth3 mtu 1500
+ip link set s1-eth4 mtu 1500
+sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+
+# external/client
+ip -n client link set client-eth0 mtu 1500
+ip -n client address add 192.168.0.200/24 broadcast + dev client-eth0
+ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+
+# node/n1
+ip -n n1 link set n1-eth0 mtu 1500
+ip -n n1 link add cali319f6b4c456 address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:01:09 mtu 1500 netns default.fixed
+ip -n default.fixed link set eth0 up
+ip -n n1 link set cali319f6b4c456 up
+ip -n n1 address add 192.168.0.11/24 broadcast + dev n1-eth0
+ip netns exec n1 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip netns exec n1 sysctl -qw net/ipv4/ip_forward=1
+ip netns exec n1 sysctl -qw net/ipv4/conf/all/rp_filter=0
+ip netns exec n1 sysctl -qw net/ipv4/conf/default/rp_filter=0
+ip netns exec n1 sysctl -qw net/ipv4/conf/cali319f6b4c456/proxy_arp=1
+ip netns exec n1 sysctl -qw net/ipv4/neigh/cali319f6b4c456/proxy_delay=0
+ip -n n1 route add 0.0.0.0/0 dev n1-eth0 scope link
+ip -n n1 route add blackhole 10.244.1.0/24 proto 4
+ip -n n1 route add 10.244.1.9/32 dev cali319f6b4c456 scope link
+ip netns exec n1 iptables-restore --noflush <<'RULES'
+*nat
+:cali-POSTROUTING - [0:0]
+:cali-nat-outgoing - [0:0]
+-A POSTROUTING -j cali-POSTROUTING
+-A cali-POSTROUTING -j cali-nat-outgoing
+-A cali-nat-outgoing -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE --random-fully
+COMMIT
+RULES
+mkdir -p /etc/netns/n1/frr
+cat > /etc/netns/n1/frr/zebra.conf <<'FILE'
+! n1: zebra, which puts routes into the kernel
+frr defaults datacenter
+hostname n1
+log stdout
+!
+! A next hop may be reached through the default route (a peer in another zone).
+ip nht resolve-via-default
+! Routes carry their next hops themselves: with the kernel's nexthop objects FRR 8.4 does not put a
+! next hop back into its group after the link was down, and the equal-cost path stays lost.
+no zebra nexthop kernel enable
+!
+FILE
+mkdir -p /etc/netns/n1/frr
+cat > /etc/netns/n1/frr/bgpd.conf <<'FILE'
+! n1: bgpd, AS 64512
+frr defaults datacenter
+hostname n1
+log stdout
+!
+router bgp 64512
+ bgp router-id 192.168.0.11
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ bgp bestpath as-path multipath-relax
+ coalesce-time 50
+ bgp cluster-id 244.0.0.1
+ neighbor MESH peer-group
+ neighbor MESH remote-as internal
+ neighbor MESH timers 3 9
+ neighbor MESH timers connect 1
+ neighbor MESH advertisement-interval 0
+ neighbor 192.168.0.12 peer-group MESH
+ neighbor CLIENTS peer-group
+ neighbor CLIENTS remote-as internal
+ neighbor CLIENTS timers 3 9
+ neighbor CLIENTS timers connect 1
+ neighbor CLIENTS advertisement-interval 0
+ neighbor 192.168.0.13 peer-group CLIENTS
+ neighbor 192.168.0.14 peer-group CLIENTS
+ !
+ address-family ipv4 unicast
+  network 10.244.1.0/24
+  neighbor MESH activate
+  neighbor CLIENTS activate
+  neighbor CLIENTS route-reflector-client
+  maximum-paths 16
+  maximum-paths ibgp 16
+ exit-address-family
+!
+FILE
+mkdir -p /etc/netns/n1/frr
+cat > /etc/netns/n1/frr/vtysh.conf <<'FILE'
+no service integrated-vtysh-config
+FILE
+install -d -o frr -g frr /run/testbed-plan/n1/run/frr /run/frr
+ip netns exec n1 sh -c 'mount --bind /run/testbed-plan/n1/run/frr /run/frr && exec /usr/lib/frr/zebra -f /etc/frr/zebra.conf' &
+until [ -e /run/testbed-plan/n1/run/frr/zserv.api ]; do sleep 0.05; done
+install -d -o frr -g frr /run/testbed-plan/n1/run/frr /run/frr
+ip netns exec n1 sh -c 'mount --bind /run/testbed-plan/n1/run/frr /run/frr && exec /usr/lib/frr/bgpd -f /etc/frr/bgpd.conf -p 179' &
+until [ -e /run/testbed-plan/n1/run/frr/bgpd.vty ]; do sleep 0.05; done
+
+# node/n2
+ip -n n2 link set n2-eth0 mtu 1500
+ip -n n2 link add cali29127f80132 address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:02:02 mtu 1500 netns default.web-l6lqt6p8dn-vkf9l
+ip -n default.web-l6lqt6p8dn-vkf9l link set eth0 up
+ip -n n2 link set cali29127f80132 up
+ip -n n2 address add 192.168.0.12/24 broadcast + dev n2-eth0
+ip netns exec n2 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip netns exec n2 sysctl -qw net/ipv4/ip_forward=1
+ip netns exec n2 sysctl -qw net/ipv4/conf/all/rp_filter=0
+ip netns exec n2 sysctl -qw net/ipv4/conf/default/rp_filter=0
+ip netns exec n2 sysctl -qw net/ipv4/conf/cali29127f80132/proxy_arp=1
+ip netns exec n2 sysctl -qw net/ipv4/neigh/cali29127f80132/proxy_delay=0
+ip -n n2 route add 0.0.0.0/0 dev n2-eth0 scope link
+ip -n n2 route add blackhole 10.244.2.0/24 proto 4
+ip -n n2 route add 10.244.2.2/32 dev cali29127f80132 scope link
+ip netns exec n2 iptables-restore --noflush <<'RULES'
+*nat
+:cali-POSTROUTING - [0:0]
+:cali-nat-outgoing - [0:0]
+-A POSTROUTING -j cali-POSTROUTING
+-A cali-POSTROUTING -j cali-nat-outgoing
+-A cali-nat-outgoing -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE --random-fully
+COMMIT
+RULES
+mkdir -p /etc/netns/n2/frr
+cat > /etc/netns/n2/frr/zebra.conf <<'FILE'
+! n2: zebra, which puts routes into the kernel
+frr defaults datacenter
+hostname n2
+log stdout
+!
+! A next hop may be reached through the default route (a peer in another zone).
+ip nht resolve-via-default
+! Routes carry their next hops themselves: with the kernel's nexthop objects FRR 8.4 does not put a
+! next hop back into its group after the link was down, and the equal-cost path stays lost.
+no zebra nexthop kernel enable
+!
+FILE
+mkdir -p /etc/netns/n2/frr
+cat > /etc/netns/n2/frr/bgpd.conf <<'FILE'
+! n2: bgpd, AS 64512
+frr defaults datacenter
+hostname n2
+log stdout
+!
+router bgp 64512
+ bgp router-id 192.168.0.12
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ bgp bestpath as-path multipath-relax
+ coalesce-time 50
+ bgp cluster-id 244.0.0.1
+ neighbor MESH peer-group
+ neighbor MESH remote-as internal
+ neighbor MESH timers 3 9
+ neighbor MESH timers connect 1
+ neighbor MESH advertisement-interval 0
+ neighbor 192.168.0.11 peer-group MESH
+ neighbor CLIENTS peer-group
+ neighbor CLIENTS remote-as internal
+ neighbor CLIENTS timers 3 9
+ neighbor CLIENTS timers connect 1
+ neighbor CLIENTS advertisement-interval 0
+ neighbor 192.168.0.13 peer-group CLIENTS
+ neighbor 192.168.0.14 peer-group CLIENTS
+ !
+ address-family ipv4 unicast
+  network 10.244.2.0/24
+  neighbor MESH activate
+  neighbor CLIENTS activate
+  neighbor CLIENTS route-reflector-client
+  maximum-paths 16
+  maximum-paths ibgp 16
+ exit-address-family
+!
+FILE
+mkdir -p /etc/netns/n2/frr
+cat > /etc/netns/n2/frr/vtysh.conf <<'FILE'
+no service integrated-vtysh-config
+FILE
+install -d -o frr -g frr /run/testbed-plan/n2/run/frr /run/frr
+ip netns exec n2 sh -c 'mount --bind /run/testbed-plan/n2/run/frr /run/frr && exec /usr/lib/frr/zebra -f /etc/frr/zebra.conf' &
+until [ -e /run/testbed-plan/n2/run/frr/zserv.api ]; do sleep 0.05; done
+install -d -o frr -g frr /run/testbed-plan/n2/run/frr /run/frr
+ip netns exec n2 sh -c 'mount --bind /run/testbed-plan/n2/run/frr /run/frr && exec /usr/lib/frr/bgpd -f /etc/frr/bgpd.conf -p 179' &
+until [ -e /run/testbed-plan/n2/run/frr/bgpd.vty ]; do sleep 0.05; done
+
+# node/n3
+ip -n n3 link set n3-eth0 mtu 1500
+ip -n n3 link add cali3aee842c7f7 address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:03:02 mtu 1500 netns default.web-l6lqt6p8dn-fbxw8
+ip -n default.web-l6lqt6p8dn-fbxw8 link set eth0 up
+ip -n n3 link set cali3aee842c7f7 up
+ip -n n3 address add 192.168.0.13/24 broadcast + dev n3-eth0
+ip netns exec n3 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip netns exec n3 sysctl -qw net/ipv4/ip_forward=1
+ip netns exec n3 sysctl -qw net/ipv4/conf/all/rp_filter=0
+ip netns exec n3 sysctl -qw net/ipv4/conf/default/rp_filter=0
+ip netns exec n3 sysctl -qw net/ipv4/conf/cali3aee842c7f7/proxy_arp=1
+ip netns exec n3 sysctl -qw net/ipv4/neigh/cali3aee842c7f7/proxy_delay=0
+ip -n n3 route add 0.0.0.0/0 dev n3-eth0 scope link
+ip -n n3 route add blackhole 10.244.3.0/24 proto 4
+ip -n n3 route add 10.244.3.2/32 dev cali3aee842c7f7 scope link
+ip netns exec n3 iptables-restore --noflush <<'RULES'
+*nat
+:cali-POSTROUTING - [0:0]
+:cali-nat-outgoing - [0:0]
+-A POSTROUTING -j cali-POSTROUTING
+-A cali-POSTROUTING -j cali-nat-outgoing
+-A cali-nat-outgoing -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE --random-fully
+COMMIT
+RULES
+mkdir -p /etc/netns/n3/frr
+cat > /etc/netns/n3/frr/zebra.conf <<'FILE'
+! n3: zebra, which puts routes into the kernel
+frr defaults datacenter
+hostname n3
+log stdout
+!
+! A next hop may be reached through the default route (a peer in another zone).
+ip nht resolve-via-default
+! Routes carry their next hops themselves: with the kernel's nexthop objects FRR 8.4 does not put a
+! next hop back into its group after the link was down, and the equal-cost path stays lost.
+no zebra nexthop kernel enable
+!
+FILE
+mkdir -p /etc/netns/n3/frr
+cat > /etc/netns/n3/frr/bgpd.conf <<'FILE'
+! n3: bgpd, AS 64512
+frr defaults datacenter
+hostname n3
+log stdout
+!
+router bgp 64512
+ bgp router-id 192.168.0.13
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ bgp bestpath as-path multipath-relax
+ coalesce-time 50
+ neighbor MESH peer-group
+ neighbor MESH remote-as internal
+ neighbor MESH timers 3 9
+ neighbor MESH timers connect 1
+ neighbor MESH advertisement-interval 0
+ neighbor 192.168.0.11 peer-group MESH
+ neighbor 192.168.0.12 peer-group MESH
+ !
+ address-family ipv4 unicast
+  network 10.244.3.0/24
+  neighbor MESH activate
+  maximum-paths 16
+  maximum-paths ibgp 16
+ exit-address-family
+!
+FILE
+mkdir -p /etc/netns/n3/frr
+cat > /etc/netns/n3/frr/vtysh.conf <<'FILE'
+no service integrated-vtysh-config
+FILE
+install -d -o frr -g frr /run/testbed-plan/n3/run/frr /run/frr
+ip netns exec n3 sh -c 'mount --bind /run/testbed-plan/n3/run/frr /run/frr && exec /usr/lib/frr/zebra -f /etc/frr/zebra.conf' &
+until [ -e /run/testbed-plan/n3/run/frr/zserv.api ]; do sleep 0.05; done
+install -d -o frr -g frr /run/testbed-plan/n3/run/frr /run/frr
+ip netns exec n3 sh -c 'mount --bind /run/testbed-plan/n3/run/frr /run/frr && exec /usr/lib/frr/bgpd -f /etc/frr/bgpd.conf -p 179' &
+until [ -e /run/testbed-plan/n3/run/frr/bgpd.vty ]; do sleep 0.05; done
+
+# node/n4
+ip -n n4 link set n4-eth0 mtu 1500
+ip -n n4 link add cali5ac563f486a address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:04:02 mtu 1500 netns default.web-l6lqt6p8dn-wzhmt
+ip -n default.web-l6lqt6p8dn-wzhmt link set eth0 up
+ip -n n4 link set cali5ac563f486a up
+ip -n n4 address add 192.168.0.14/24 broadcast + dev n4-eth0
+ip netns exec n4 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip netns exec n4 sysctl -qw net/ipv4/ip_forward=1
+ip netns exec n4 sysctl -qw net/ipv4/conf/all/rp_filter=0
+ip netns exec n4 sysctl -qw net/ipv4/conf/default/rp_filter=0
+ip netns exec n4 sysctl -qw net/ipv4/conf/cali5ac563f486a/proxy_arp=1
+ip netns exec n4 sysctl -qw net/ipv4/neigh/cali5ac563f486a/proxy_delay=0
+ip -n n4 route add 0.0.0.0/0 dev n4-eth0 scope link
+ip -n n4 route add blackhole 10.244.4.0/24 proto 4
+ip -n n4 route add 10.244.4.2/32 dev cali5ac563f486a scope link
+ip netns exec n4 iptables-restore --noflush <<'RULES'
+*nat
+:cali-POSTROUTING - [0:0]
+:cali-nat-outgoing - [0:0]
+-A POSTROUTING -j cali-POSTROUTING
+-A cali-POSTROUTING -j cali-nat-outgoing
+-A cali-nat-outgoing -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE --random-fully
+COMMIT
+RULES
+mkdir -p /etc/netns/n4/frr
+cat > /etc/netns/n4/frr/zebra.conf <<'FILE'
+! n4: zebra, which puts routes into the kernel
+frr defaults datacenter
+hostname n4
+log stdout
+!
+! A next hop may be reached through the default route (a peer in another zone).
+ip nht resolve-via-default
+! Routes carry their next hops themselves: with the kernel's nexthop objects FRR 8.4 does not put a
+! next hop back into its group after the link was down, and the equal-cost path stays lost.
+no zebra nexthop kernel enable
+!
+FILE
+mkdir -p /etc/netns/n4/frr
+cat > /etc/netns/n4/frr/bgpd.conf <<'FILE'
+! n4: bgpd, AS 64512
+frr defaults datacenter
+hostname n4
+log stdout
+!
+router bgp 64512
+ bgp router-id 192.168.0.14
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ bgp bestpath as-path multipath-relax
+ coalesce-time 50
+ neighbor MESH peer-group
+ neighbor MESH remote-as internal
+ neighbor MESH timers 3 9
+ neighbor MESH timers connect 1
+ neighbor MESH advertisement-interval 0
+ neighbor 192.168.0.11 peer-group MESH
+ neighbor 192.168.0.12 peer-group MESH
+ !
+ address-family ipv4 unicast
+  network 10.244.4.0/24
+  neighbor MESH activate
+  maximum-paths 16
+  maximum-paths ibgp 16
+ exit-address-family
+!
+FILE
+mkdir -p /etc/netns/n4/frr
+cat > /etc/netns/n4/frr/vtysh.conf <<'FILE'
+no service integrated-vtysh-config
+FILE
+install -d -o frr -g frr /run/testbed-plan/n4/run/frr /run/frr
+ip netns exec n4 sh -c 'mount --bind /run/testbed-plan/n4/run/frr /run/frr && exec /usr/lib/frr/zebra -f /etc/frr/zebra.conf' &
+until [ -e /run/testbed-plan/n4/run/frr/zserv.api ]; do sleep 0.05; done
+install -d -o frr -g frr /run/testbed-plan/n4/run/frr /run/frr
+ip netns exec n4 sh -c 'mount --bind /run/testbed-plan/n4/run/frr /run/frr && exec /usr/lib/frr/bgpd -f /etc/frr/bgpd.conf -p 179' &
+until [ -e /run/testbed-plan/n4/run/frr/bgpd.vty ]; do sleep 0.05; done
+
+# pod/default/fixed
+ip -n default.fixed address add 10.244.1.9/32 dev eth0
+ip -n default.fixed route add 169.254.1.1/32 dev eth0 scope link
+ip -n default.fixed route add 0.0.0.0/0 via 169.254.1.1 dev eth0
+
+# pod/default/web-l6lqt6p8dn-vkf9l
+ip -n default.web-l6lqt6p8dn-vkf9l address add 10.244.2.2/32 dev eth0
+ip -n default.web-l6lqt6p8dn-vkf9l route add 169.254.1.1/32 dev eth0 scope link
+ip -n default.web-l6lqt6p8dn-vkf9l route add 0.0.0.0/0 via 169.254.1.1 dev eth0
+
+# pod/default/web-l6lqt6p8dn-fbxw8
+ip -n default.web-l6lqt6p8dn-fbxw8 address add 10.244.3.2/32 dev eth0
+ip -n default.web-l6lqt6p8dn-fbxw8 route add 169.254.1.1/32 dev eth0 scope link
+ip -n default.web-l6lqt6p8dn-fbxw8 route add 0.0.0.0/0 via 169.254.1.1 dev eth0
+
+# pod/default/web-l6lqt6p8dn-wzhmt
+ip -n default.web-l6lqt6p8dn-wzhmt address add 10.244.4.2/32 dev eth0
+ip -n default.web-l6lqt6p8dn-wzhmt route add 169.254.1.1/32 dev eth0 scope link
+ip -n default.web-l6lqt6p8dn-wzhmt route add 0.0.0.0/0 via 169.254.1.1 dev eth0

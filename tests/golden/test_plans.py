@@ -1,0 +1,117 @@
+"""Each mode on each topology, as YAML and as shell commands, and the smallest change between plans.
+
+``UPDATE_GOLDEN=1 pytest tests/golden/test_plans.py`` writes the files anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from testbed.objects import parse
+from testbed.plan import shell, text
+from testbed.plan.diff import diff
+from testbed.plan.model import NamespacePlan, Plan
+from testbed.spec import Spec, apply, resolve
+
+FOLDER = Path(__file__).parent / "plans"
+MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: c, image: pause}]}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: fixed
+  annotations: {cni.projectcalico.org/ipAddrs: '["10.244.1.9"]'}
+spec: {containers: [{name: c, image: pause}]}
+"""
+NEW_POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: late}
+spec: {nodeName: n2, containers: [{name: c, image: pause}]}
+"""
+CASES = {
+    "vxlan-single": ("single", "vxlan", {}),
+    "vxlan-leafspine": ("leafspine", "vxlan", {}),
+    "vxlan-twozone": ("twozone", "vxlan", {}),
+    "host-gw-single": ("single", "host-gw", {}),
+    "bgp-single": ("single", "bgp", {}),
+    "bgp-leafspine": ("leafspine", "bgp", {}),
+    "bgp-twozone": ("twozone", "bgp", {}),
+    "bgp-reflectors": ("single", "bgp", {"nodes": "4", "bgp_mesh_limit": "3"}),
+    "bgp-bfd": ("single", "bgp", {"bgp_bfd": "true"}),
+    "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
+    "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
+}
+MODES = [case for case in CASES if case not in ("vxlan-impaired", "vxlan-jumbo")]
+
+
+def lab(case: str) -> Spec:
+    topology, mode, settings = CASES[case]
+    return resolve(topology, parse(MANIFEST, "app.yaml"), mode, chosen=settings)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_plan(case: str) -> None:
+    spec = lab(case)
+    written = {
+        FOLDER / f"{case}.yaml": text.render(spec) + "\n",
+        FOLDER / f"{case}.sh": shell.render(spec.plan, spec.topology),
+    }
+    for golden, now in written.items():
+        if os.environ.get("UPDATE_GOLDEN"):
+            golden.write_text(now)
+        assert now == golden.read_text()
+
+
+def test_every_golden_file_has_a_case() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(CASES)
+
+
+@pytest.mark.parametrize("case", MODES)
+def test_a_plan_needs_no_change_to_become_itself(case: str) -> None:
+    change = diff(lab(case).plan, lab(case).plan)
+    assert not (change.made or change.gone or change.changed)
+
+
+@pytest.mark.parametrize("case", MODES)
+def test_a_new_pod_touches_its_own_namespace_and_its_nodes(case: str) -> None:
+    before = lab(case)
+    after = before.with_cluster(apply(before.cluster, parse(NEW_POD, "late.yaml")))
+    there = diff(before.plan, after.plan)
+    assert set(there.made) == {"pod/default/late"}
+    assert not there.gone
+    assert set(there.changed) == {"node/n2"}
+    assert there.changed["node/n2"].remove == NamespacePlan()
+    assert [link.peer_namespace for link in there.changed["node/n2"].add.links] == [
+        "pod/default/late"
+    ]
+
+
+@pytest.mark.parametrize("case", MODES)
+def test_the_way_back_removes_what_the_way_there_added(case: str) -> None:
+    before = lab(case)
+    after = before.with_cluster(apply(before.cluster, parse(NEW_POD, "late.yaml")))
+    there, back = diff(before.plan, after.plan), diff(after.plan, before.plan)
+    assert back.gone == there.made
+    assert {name: change.remove for name, change in back.changed.items()} == {
+        name: change.add for name, change in there.changed.items()
+    }
+
+
+def test_another_plan_is_reached_from_nothing_by_making_all_of_it() -> None:
+    plan = lab("bgp-single").plan
+    change = diff(Plan(), plan)
+    assert change.made == plan.namespaces
+    assert not (change.gone or change.changed)
