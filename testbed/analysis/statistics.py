@@ -20,6 +20,7 @@ alone does better; with n = 3 it is 75 %. Below three there is no interval: its 
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -101,20 +102,26 @@ def ratio_of_samples(new: pd.DataFrame, base: pd.DataFrame) -> Estimate:
         base: The same of what it is divided by.
     """
     ours, theirs = _blocks(new), _blocks(base)
-    shared = ours.index.intersection(theirs.index)
+    shared = [block for block in ours if block in theirs]
     if len(shared) >= FEWEST:
-        return ratio(_array(ours.loc[shared]), _array(theirs.loc[shared]), paired=True)
-    return ratio(_array(ours), _array(theirs), paired=False)
+        pairs = np.array([(ours[block], theirs[block]) for block in shared])
+        return ratio(pairs[:, 0], pairs[:, 1], paired=True)
+    return ratio(np.array(list(ours.values())), np.array(list(theirs.values())), paired=False)
 
 
 def block_values(rows: pd.DataFrame) -> Values:
     """One value per block, by run and block: the median of the block's rows."""
-    return _array(_blocks(rows))
+    return np.array(list(_blocks(rows).values()), dtype=np.float64)
 
 
-def _blocks(rows: pd.DataFrame) -> pd.Series[float]:
-    """One value per block, indexed by run and block."""
-    return rows.groupby(["run", "block"])["value"].median().dropna()
+def _blocks(rows: pd.DataFrame) -> dict[tuple[str, int], float]:
+    """One value per block, by run and block."""
+    found: dict[tuple[str, int], list[float]] = {}
+    columns = (rows[name].tolist() for name in ("run", "block", "value"))
+    for run, block, value in zip(*columns, strict=True):
+        if math.isfinite(value):
+            found.setdefault((run, block), []).append(value)
+    return {block: float(np.median(values)) for block, values in found.items()}
 
 
 def variation(values: Values) -> float:
@@ -137,20 +144,18 @@ def _bootstrap(sides: tuple[Values, ...], statistic: Any, *, paired: bool) -> Es
     n = min(side.size for side in sides)
     if n < FEWEST:
         return Estimate(value, math.nan, math.nan, n)
-    with np.errstate(invalid="ignore"):  # the standard error of infinities, which is not used
-        drawn = stats.bootstrap(
-            sides,
-            statistic,
-            n_resamples=RESAMPLES,
-            vectorized=True,
-            paired=paired,
-            method="percentile",
-            rng=np.random.default_rng(_SEED),
-        ).bootstrap_distribution
+    draws = [_draws(side.size, 0 if paired else stream) for stream, side in enumerate(sides)]
+    drawn = statistic(*(side[chosen] for side, chosen in zip(sides, draws, strict=True)), axis=-1)
     # "nearest" ends at values that were drawn: interpolation would turn an infinity into NaN.
     tail = (1 - expanded_level(n)) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], method="nearest")
     return Estimate(value, float(low), float(high), n)
+
+
+@functools.cache
+def _draws(n: int, stream: int) -> NDArray[np.intp]:
+    """The indices of all resamples of n values; two sides that are not paired differ in stream."""
+    return np.random.default_rng([_SEED, stream]).integers(0, n, (RESAMPLES, n))
 
 
 def _median(values: Values, axis: int) -> Values:
@@ -165,7 +170,3 @@ def _ratio(new: Values, base: Values, axis: int) -> Values:
 
 def _finite(values: Values) -> Values:
     return np.asarray(values[np.isfinite(values)])
-
-
-def _array(column: pd.Series[float]) -> Values:
-    return np.asarray(column, dtype=np.float64)
