@@ -224,5 +224,5 @@ def _placed(error: InputError, campaign: Campaign) -> InputError:
     key = error.where.field
     if key not in said and campaign.settings.keys() - said.keys():
         return error  # it may be about what the command line says
-    path = ("settings", key) if key in said else ("settings",)
+    path = ("settings", key) if key and key in said else ("settings",)
     return InputError(error.message, where=campaign.origin.where(path), hint=error.hint)

@@ -77,8 +77,10 @@ class Namespaces:
         assert (kind, namespace) == ("pods", "bench")
         return [{"metadata": {"name": k}, "spec": {"nodeName": v}} for k, v in NODES.items()]
 
-    def links(self) -> list[tuple[str, str]]:
-        return [("fabric", target) for target in TARGETS if target != "fabric"]
+    @property
+    def info(self) -> dict[str, Any]:
+        links = [{"a": "fabric", "b": target} for target in TARGETS if target != "fabric"]
+        return {"fabric": {"links": links}}
 
     def set_link(self, a: str, b: str, *, up: bool) -> None:
         self.port(b, up=up)
