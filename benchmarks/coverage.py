@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def outliers(random: np.random.Generator, n: int) -> Values:
     return np.exp(random.normal(0, 0.03, n)) * np.where(random.random(n) < 0.1, 1.5, 1.0)
 
 
-def of_median(method: str) -> Interval:
+def of_median(method: Literal["percentile", "BCa"]) -> Interval:
     """An interval of the median by a method of scipy."""
 
     def interval(new: Values, _: Values) -> Ends:
@@ -110,7 +111,7 @@ PAIRED: dict[str, Interval] = {
 
 
 def coverage(
-    methods: dict[str, Interval], noise: Noise, truth: float, shared: float, n: int, trials: int
+    methods: dict[str, Interval], noise: Noise, truth: float, *, shared: float, n: int, trials: int
 ) -> dict[str, tuple[float, float]]:
     """Of each method, the share of intervals that hold the truth, and their median width."""
     random = np.random.default_rng(n)
@@ -147,7 +148,7 @@ def print_coverage(title: str, methods: dict[str, Interval], shared: float, tria
     print("| noise | interval | " + " | ".join(f"n = {n}" for n in SIZES) + " |")
     print("|---|---|" + "---|" * len(SIZES))
     for noise_name, noise, truth in kinds:
-        found = [coverage(methods, noise, truth, shared, n, trials) for n in SIZES]
+        found = [coverage(methods, noise, truth, shared=shared, n=n, trials=trials) for n in SIZES]
         for name in methods:
             cells = (f"{100 * one[name][0]:.1f} % ({one[name][1]:.3f})" for one in found)
             print(f"| {noise_name} | {name} | " + " | ".join(cells) + " |", flush=True)
