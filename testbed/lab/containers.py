@@ -109,10 +109,8 @@ class Container:
         assert process is not None  # noqa: S101 - _start had no problem
         started = _now()
         self.mark_running()
-        try:
-            code = await _exited(process)
-        finally:
-            self._process = None
+        code = await _ended(process)
+        self._process = None  # not when this is cancelled: stop() needs it
         code = 128 - code if code < 0 else code  # as a shell reports a signal
         reason = "Completed" if code == 0 else "Error"
         self._set({"terminated": _terminated(code, reason, started)})
@@ -139,16 +137,16 @@ class Container:
         return ""
 
     async def stop(self, grace: float) -> None:
-        """Ends the process: SIGTERM, and SIGKILL to its whole session after the grace period."""
+        """Ends the process: SIGTERM, and SIGKILL after the grace period."""
         process = self._process
-        if process is None or process.poll() is not None:
+        if process is None:
             return
-        process.terminate()
+        os.kill(process.pid, signal.SIGTERM)  # Popen's own would reap one that has just ended
         try:
-            await asyncio.wait_for(_exited(process), grace)
+            await asyncio.wait_for(_ended(process), grace)
         except TimeoutError:
-            os.killpg(process.pid, signal.SIGKILL)
-            await _exited(process)
+            os.kill(process.pid, signal.SIGKILL)
+            await _ended(process)
 
     def mark_running(self) -> None:
         """Has it count as running from now on."""
@@ -165,8 +163,11 @@ class Container:
         self._changed()
 
 
-async def _exited(process: subprocess.Popen[bytes]) -> int:
-    """Waits for a process by its descriptor, without a thread or a look now and then."""
+async def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Waits for a process by its descriptor, without a thread or a look now and then.
+
+    What is left of its process group is killed, as the end of a container's process 1 does it.
+    """
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     descriptor = os.pidfd_open(process.pid)
     loop.add_reader(descriptor, done.set)
@@ -175,6 +176,7 @@ async def _exited(process: subprocess.Popen[bytes]) -> int:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+    os.killpg(process.pid, signal.SIGKILL)  # before it is reaped: the number is still its own
     return process.wait()
 
 

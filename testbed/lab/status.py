@@ -120,6 +120,9 @@ def _phase(bound: BoundPod, runtime: PodRuntime | None) -> str:
         return "Pending"
     states = [container.state for container in runtime.containers]
     policy = bound.pod.spec.restart_policy
+    tried = (container.state.get("terminated", {}).get("exitCode") for container in runtime.init)
+    if policy == "Never" and any(tried):
+        return "Failed"
     if any("waiting" in c.state and not c.last_state for c in runtime.containers):
         return "Pending"
     if any("running" in state or "waiting" in state for state in states) or policy == "Always":
