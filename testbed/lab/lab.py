@@ -190,6 +190,17 @@ class Lab:
             raise InputError(f"lab {self.name!r} has no {name}")
         return self._executor.namespaces[name].descriptor
 
+    def processes(self) -> dict[str, dict[str, int]]:
+        """``NAMESPACE/POD`` → container → its process, as the sandbox numbers it.
+
+        Containers that run no process, now or at all, are not in it.
+        """
+        found = {
+            "/".join(key): {c.program.name: c.pid for c in pod.containers if c.pid is not None}
+            for key, pod in list(self.kubelet.pods.items())
+        }
+        return {name: processes for name, processes in found.items() if processes}
+
     def log_of(self, key: Key, container: str | None) -> str:
         """What a container's process printed.
 

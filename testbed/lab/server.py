@@ -69,6 +69,10 @@ def _netns(lab: Lab, target: str) -> Answer:
     return None, [lab.netns(target)]
 
 
+def _processes(lab: Lab) -> Answer:
+    return lab.processes(), []
+
+
 def _logs(lab: Lab, namespace: str, pod: str, container: str | None = None) -> Answer:
     return lab.log_of((namespace, pod), container), []
 
@@ -85,6 +89,7 @@ VERBS: Mapping[str, Callable[..., Answer]] = {
     "delete": _delete,
     "enter": _enter,
     "netns": _netns,
+    "processes": _processes,
     "logs": _logs,
     "link": _link,
 }

@@ -1,0 +1,69 @@
+"""Whether pairs of targets reach each other: groups of trials, all run in one round."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from testbed.conformance import datagrams, tcp
+from testbed.conformance.contract import Check
+from testbed.conformance.datagrams import Icmp, Udp
+from testbed.conformance.pairs import Pairs
+from testbed.conformance.rounds import Round, Trial
+from testbed.conformance.sockets import Sockets
+from testbed.conformance.tcp import Tcp
+
+Protocol = Literal["tcp", "udp", "icmp"]
+
+_WAITING = {"tcp": tcp.NO_ANSWER, "udp": datagrams.NO_DATAGRAM, "icmp": datagrams.NO_ECHO}
+
+
+class Group:
+    """The trials of one check.
+
+    Args:
+        name: The check's.
+        protocol: How its pairs talk.
+        pairs: Its pairs.
+
+    Attributes:
+        trials: One for each pair.
+        seconds: How long the round took in which they ran.
+    """
+
+    def __init__(self, name: str, protocol: Protocol, pairs: Pairs) -> None:
+        self.name, self.protocol, self._total = name, protocol, pairs.total
+        self.trials = [Trial(a, b, _WAITING[protocol]) for a, b in pairs.chosen]
+        self.seconds = 0.0
+
+    def check(self) -> Check:
+        """Whether all pairs reached each other."""
+        failures = [t.failure(self.seconds) for t in self.trials if not t.answered]
+        ends = (t.ended for t in self.trials if t.ended is not None)
+        seconds = self.seconds if failures else max(ends, default=0.0)
+        return Check(self.name, len(self.trials), self._total, tuple(failures), seconds)
+
+
+def run(groups: Sequence[Group], sockets: Sockets) -> None:
+    """Runs all trials of all groups at once."""
+    round_ = Round([trial for group in groups for trial in group.trials])
+    by: dict[Protocol, list[Trial]] = {"tcp": [], "udp": [], "icmp": []}
+    for group in groups:
+        by[group.protocol] += group.trials
+    streams = Tcp(round_, by["tcp"], sockets)
+    answered, echoed = Udp(round_, by["udp"], sockets), Icmp(round_, by["icmp"], sockets)
+    repeat = dict.fromkeys(by["udp"], answered.send) | dict.fromkeys(by["icmp"], echoed.send)
+    start = dict.fromkeys(by["tcp"], streams.start) | repeat
+
+    async def main() -> None:
+        for part in (streams, answered, echoed):
+            part.listen(asyncio.get_running_loop())
+        await round_.settle(
+            lambda trial: start[trial](trial),
+            lambda trial: repeat[trial](trial) if trial in repeat else None,
+        )
+
+    asyncio.run(main())
+    for group in groups:
+        group.seconds = round_.seconds

@@ -1,0 +1,1 @@
+"""The conformance suites: one module each (contract: ``testbed.conformance.contract``)."""

@@ -1,0 +1,74 @@
+"""Pods that a suite adds to a lab for its own time."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from testbed.conformance.targets import live_pods
+from testbed.errors import TestbedError
+from testbed.lab.client import Lab
+
+LABEL = "testbed/conformance"
+"""The label of temporary pods; its value is the namespace that they are in."""
+
+_FILE = "testbed conformance"
+
+
+@contextmanager
+def filled(lab: Lab, per_node: int) -> Iterator[str]:
+    """A lab with at least so many pods on each node, within the ``with`` block.
+
+    Pods that are missing are made, idle ones, in a namespace of their own that is deleted at the
+    end, also after an error or an interrupt. Runs at the same time do not see each other's pods.
+
+    Args:
+        lab: The lab.
+        per_node: How many pods each node shall have.
+
+    Yields:
+        The namespace of the temporary pods; empty if none was needed.
+    """
+    namespace = f"conformance-{secrets.token_hex(3)}"
+    pods = _missing(lab, per_node, namespace)
+    if not pods:
+        yield ""
+        return
+    meta = {"name": namespace, "labels": {LABEL: namespace}}
+    objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, *pods]
+    try:
+        lab.ask("apply", manifests=[[item, _FILE, None, None] for item in objects])
+        yield namespace
+    finally:
+        _delete(lab.name, namespace)
+
+
+def _missing(lab: Lab, per_node: int, namespace: str) -> list[dict[str, Any]]:
+    pods = [pod for pod in live_pods(lab) if LABEL not in pod["metadata"].get("labels", {})]
+    there = Counter(pod["spec"]["nodeName"] for pod in pods)
+    nodes = [node["metadata"]["name"] for node in lab.objects("nodes")]
+    return [_pod(namespace, node, i) for node in nodes for i in range(there[node], per_node)]
+
+
+def _pod(namespace: str, node: str, number: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{node}-{number + 1}",
+            "namespace": namespace,
+            "labels": {LABEL: namespace},
+        },
+        "spec": {"nodeName": node, "containers": [{"name": "pause", "image": "pause"}]},
+    }
+
+
+def _delete(name: str, namespace: str) -> None:
+    """By a connection of its own: an interrupt may have left an answer in the other one."""
+    with suppress(TestbedError):  # the lab has ended, or the namespace was never made
+        connection = Lab(name)
+        connection.ask("delete", keys=[["Namespace", "", namespace]])
+        connection.close()
