@@ -79,16 +79,18 @@ def _supervise(server: socket.socket, name: str, main: Callable[[], None]) -> No
     daemon = os.fork()
     if daemon == 0:
         _or_die(main)
-    server.close()
-    _detach_output()
+    server.detach()  # closed with the rest
+    _close_all()
     while os.wait()[0] != daemon:
         pass
 
 
-def _detach_output() -> None:
+def _close_all() -> None:
+    """Lets go of every inherited file; above all of the starter's socket, whose end counts."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
 def _mounts() -> None:
