@@ -1,0 +1,22 @@
+"""The fixture of tests that want the machine for themselves; labs are in ``tests/conftest.py``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from machine import Machine, machine_of_its_own
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    """A machine of the test's own (:mod:`machine`)."""
+    with machine_of_its_own() as made:
+        yield made
