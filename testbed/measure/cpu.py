@@ -2,8 +2,8 @@
 
 The machine is the right scope here: what the kernel does for a packet in softirq is charged to
 whoever happens to run, so a sum over the lab's own processes would miss most of it. The price is
-that foreign processes count too; see :data:`testbed.measure.campaign.Sample` for how that is
-marked.
+that foreign processes count too; :mod:`testbed.measure.bench` says how that is marked. The time to
+start a tool (two or three processes) is in the interval.
 
 Values are core-seconds per second, that is the mean number of busy cores. ``/proc/stat`` counts in
 ticks of 10 ms, so one second on two cores resolves about half a per cent.
