@@ -1,0 +1,353 @@
+"""The executor makes what the plan says, as iproute2 sees it, and takes it away again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.errors import LabError
+from testbed.plan.model import (
+    Address,
+    Bridge,
+    Fdb,
+    Impairment,
+    IptablesRules,
+    Mtu,
+    NamespacePlan,
+    Neighbour,
+    NextHop,
+    Route,
+    Sysctl,
+    Veth,
+    Vxlan,
+)
+
+pytestmark = pytest.mark.kernel
+
+MAC = "0a:58:0a:f4:01:{:02x}".format
+N1_LINK = Veth("n1-eth0", "n2-eth0", "node/n2", MAC(0x12), 1500, mac=MAC(0x11))
+N1 = NamespacePlan(links=(N1_LINK,), addresses=(Address("n1-eth0", "192.168.0.11/24"),))
+N2 = NamespacePlan(addresses=(Address("n2-eth0", "192.168.0.12/24"),))
+BRIDGE = Bridge("cni0", MAC(1), 1450)
+PORT = Veth("veth1", "eth0", "pod/a", MAC(2), 1450, master="cni0", hairpin=True)
+CALI = Veth("cali1", "eth0", "pod/b", MAC(3), 1400, mac="ee:ee:ee:ee:ee:ee")
+VXLAN = Vxlan("flannel.1", 1, 8472, "192.168.0.11", "n1-eth0", MAC(4), 1450)
+POD = NamespacePlan(
+    addresses=(Address("eth0", "10.244.1.2/24"),),
+    routes=(Route("0.0.0.0/0", (NextHop("10.244.1.1", "eth0"),)),),
+)
+ADDED = NamespacePlan(
+    links=(BRIDGE, VXLAN, PORT, CALI),
+    addresses=(
+        Address("cni0", "10.244.1.1/24"),
+        Address("flannel.1", "10.244.1.0/32"),
+        Address("n1-eth0", "192.168.7.1/31", "link"),
+    ),
+    neighbours=(
+        Neighbour("flannel.1", "10.244.2.0", MAC(5)),
+        Neighbour("n1-eth0", "192.168.0.99", MAC(6)),
+    ),
+    fdb=(Fdb("flannel.1", MAC(5), "192.168.0.12"),),
+    routes=(
+        Route("0.0.0.0/0", (NextHop(device="n1-eth0"),), scope="link"),
+        Route("10.244.2.0/24", (NextHop("10.244.2.0", "flannel.1", onlink=True),)),
+        Route("10.244.3.0/24", kind="blackhole", protocol=4),
+        Route("10.244.4.5/32", (NextHop(device="cali1"),), scope="link"),
+        Route(
+            "10.0.0.0/16",
+            (NextHop("192.168.0.12", "n1-eth0"), NextHop("192.168.0.13")),
+            source="192.168.0.11",
+        ),
+    ),
+)
+
+
+def with_all(kernel: Any) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    kernel.become(node_n1=N1 + ADDED, node_n2=N2, pod_a=POD, pod_b=NamespacePlan())
+
+
+def some(found: dict[str, Any], *keys: str) -> tuple[Any, ...]:
+    return tuple(found.get(key) for key in keys)
+
+
+def test_links(kernel: Any) -> None:
+    with_all(kernel)
+    shown = ("address", "mtu", "master")
+    assert some(kernel.link("node/n1", "cni0"), *shown) == (MAC(1), 1450, None)
+    assert some(kernel.link("node/n1", "cali1"), *shown) == ("ee:ee:ee:ee:ee:ee", 1400, None)
+    assert some(kernel.link("node/n1", "veth1"), *shown[1:]) == (1450, "cni0")
+    assert some(kernel.link("node/n2", "n2-eth0"), *shown) == (MAC(0x12), 1500, None)
+    assert some(kernel.link("pod/a", "eth0"), *shown) == (MAC(2), 1450, None)
+    assert some(kernel.link("pod/b", "eth0"), *shown) == (MAC(3), 1400, None)
+
+
+def test_every_link_is_up(kernel: Any) -> None:
+    with_all(kernel)
+    devices = {"node/n1": ("cni0", "flannel.1", "veth1", "cali1"), "pod/a": ("lo", "eth0")}
+    for namespace, names in devices.items():
+        for name in names:
+            assert "UP" in kernel.link(namespace, name)["flags"]
+
+
+def test_a_vxlan_device(kernel: Any) -> None:
+    with_all(kernel)
+    link = kernel.link("node/n1", "flannel.1")
+    assert some(link, "address", "mtu") == (MAC(4), 1450)
+    told = some(link["linkinfo"]["info_data"], "id", "local", "link", "port", "learning")
+    assert told == (1, "192.168.0.11", "n1-eth0", 8472, False)
+
+
+def test_only_the_port_that_wants_it_is_a_hairpin(kernel: Any) -> None:
+    kernel.become(
+        node_n1=NamespacePlan(
+            links=(BRIDGE, PORT, Veth("veth2", "eth0", "pod/b", MAC(7), 1450, master="cni0"))
+        ),
+        pod_a=NamespacePlan(),
+        pod_b=NamespacePlan(),
+    )
+    ports = {port["ifname"]: port["hairpin"] for port in kernel.ask("node/n1", "bridge -d link")}
+    assert ports == {"veth1": True, "veth2": False}
+
+
+def test_addresses(kernel: Any) -> None:
+    with_all(kernel)
+    found = {
+        one["local"]: some(one, "prefixlen", "scope", "broadcast", "label")
+        for link in kernel.ask("node/n1", "ip address")
+        for one in link["addr_info"]
+    }
+    assert found == {
+        "192.168.0.11": (24, "global", "192.168.0.255", "n1-eth0"),
+        "192.168.7.1": (31, "link", None, "n1-eth0"),
+        "10.244.1.1": (24, "global", "10.244.1.255", "cni0"),
+        "10.244.1.0": (32, "global", None, "flannel.1"),
+    }
+
+
+def test_routes(kernel: Any) -> None:
+    with_all(kernel)
+    keys = ("type", "gateway", "dev", "scope", "protocol", "prefsrc", "flags")
+    found = {r["dst"]: r for r in kernel.ask("node/n1", "ip -d route") if r["protocol"] != "kernel"}
+    several = found.pop("10.0.0.0/16")
+    assert {to: some(route, *keys) for to, route in found.items()} == {
+        "default": ("unicast", None, "n1-eth0", "link", "boot", None, []),
+        "10.244.2.0/24": (
+            "unicast",
+            "10.244.2.0",
+            "flannel.1",
+            "global",
+            "boot",
+            None,
+            ["onlink"],
+        ),
+        "10.244.3.0/24": ("blackhole", None, None, "global", "static", None, []),
+        "10.244.4.5": ("unicast", None, "cali1", "link", "boot", None, []),
+    }
+    assert several["prefsrc"] == "192.168.0.11"
+    ways = [some(hop, "gateway", "dev") for hop in several["nexthops"]]
+    assert ways == [("192.168.0.12", "n1-eth0"), ("192.168.0.13", "n1-eth0")]
+
+
+def test_permanent_entries(kernel: Any) -> None:
+    with_all(kernel)
+    found = {n["dst"]: some(n, "dev", "lladdr", "state") for n in kernel.ask("node/n1", "ip neigh")}
+    assert found == {
+        "10.244.2.0": ("flannel.1", MAC(5), ["PERMANENT"]),
+        "192.168.0.99": ("n1-eth0", MAC(6), ["PERMANENT"]),
+    }
+    (entry,) = kernel.ask("node/n1", "bridge fdb show dev flannel.1")
+    assert some(entry, "mac", "dst", "flags", "state") == (
+        MAC(5),
+        "192.168.0.12",
+        ["self"],
+        "permanent",
+    )
+
+
+def test_it_carries_packets(kernel: Any) -> None:
+    with_all(kernel)
+    kernel.say("pod/a", "ping -c 1 -W 2 10.244.1.1")
+    kernel.say("node/n1", "ping -c 1 -W 2 192.168.0.12")
+
+
+SNAPSHOT = ("ip -d link", "ip address", "ip -d route show table all", "ip neigh", "bridge fdb")
+
+
+def snapshot(kernel: Any, namespace: str) -> list[Any]:
+    """What is there, without the timers of bridges and addresses."""
+    return [kernel.ask(namespace, line) for line in SNAPSHOT]
+
+
+def test_what_was_added_goes_without_a_trace(kernel: Any) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    before = snapshot(kernel, "node/n1")
+    with_all(kernel)
+    assert snapshot(kernel, "node/n1") != before
+    kernel.become(node_n1=N1, node_n2=N2)
+    assert snapshot(kernel, "node/n1") == before
+    assert set(kernel.executor.namespaces) == {"node/n1", "node/n2"}
+
+
+def test_items_on_links_that_stay_go_one_by_one(kernel: Any) -> None:
+    links = NamespacePlan(links=ADDED.links)
+    pods = {"pod_a": NamespacePlan(), "pod_b": NamespacePlan()}
+    kernel.become(node_n1=N1 + links, node_n2=N2, **pods)
+    before = [kernel.ask("node/n1", line) for line in SNAPSHOT[1:]]
+    kernel.become(node_n1=N1 + ADDED, node_n2=N2, **pods)
+    kernel.become(node_n1=N1 + links, node_n2=N2, **pods)
+    assert [kernel.ask("node/n1", line) for line in SNAPSHOT[1:]] == before
+
+
+def test_the_namespace_of_a_gone_pod_is_closed(kernel: Any) -> None:
+    with_all(kernel)
+    number = kernel.executor.namespaces["pod/a"].descriptor
+    inode = os.fstat(number).st_ino
+    kernel.become(node_n1=N1, node_n2=N2)
+    assert inode not in {
+        path.stat().st_ino for path in Path("/proc/self/fd").iterdir() if path.exists()
+    }
+
+
+def test_a_device_may_come_again(kernel: Any) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    for _ in range(3):
+        with_all(kernel)
+        kernel.become(node_n1=N1, node_n2=N2)
+    with_all(kernel)
+    kernel.say("pod/a", "ping -c 1 -W 2 10.244.1.1")
+
+
+def test_mtu_rate_and_sysctl(kernel: Any) -> None:
+    more = NamespacePlan(
+        mtus=(Mtu("n1-eth0", 9000),),
+        sysctls=(
+            Sysctl("net/ipv4/ip_forward", "1"),
+            Sysctl("net/ipv4/conf/n1-eth0/proxy_arp", "1"),
+        ),
+        impairments=(Impairment("n1-eth0", 1e8),),
+    )
+    kernel.become(node_n1=N1, node_n2=N2)
+    kernel.become(node_n1=N1 + more, node_n2=N2)
+    assert kernel.link("node/n1", "n1-eth0")["mtu"] == 9000
+    assert kernel.say("node/n1", "cat /proc/sys/net/ipv4/ip_forward") == "1\n"
+    assert kernel.say("node/n2", "cat /proc/sys/net/ipv4/ip_forward") == "0\n"
+    assert kernel.say("node/n1", "cat /proc/sys/net/ipv4/conf/n1-eth0/proxy_arp") == "1\n"
+    (discipline,) = kernel.ask("node/n1", "tc qdisc show dev n1-eth0")
+    assert some(discipline, "kind", "root", "handle") == ("tbf", True, "1:")
+    assert discipline["options"]["rate"] == 1e8 / 8
+    assert discipline["options"]["burst"] == pytest.approx(66560, abs=20)  # the kernel has ticks
+
+
+def test_a_vxlan_device_may_be_as_large_as_its_parent_becomes(kernel: Any) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    jumbo = Vxlan("flannel.1", 1, 8472, "192.168.0.11", "n1-eth0", MAC(4), 8950)
+    more = NamespacePlan(links=(jumbo,), mtus=(Mtu("n1-eth0", 9000),))
+    kernel.become(node_n1=N1 + more, node_n2=N2)
+    assert kernel.link("node/n1", "flannel.1")["mtu"] == 8950
+
+
+def test_rules_may_be_loaded_twice(kernel: Any) -> None:
+    def rules(mark: int) -> NamespacePlan:
+        text = f"*filter\n:OURS - [0:0]\n-A OURS -m mark --mark {mark:#x} -j ACCEPT\nCOMMIT\n"
+        return NamespacePlan(rules=(IptablesRules("test", text),))
+
+    kernel.become(node_n1=rules(1))
+    kernel.say("node/n1", "iptables -N THEIRS")
+    kernel.become(node_n1=rules(2))
+    said = kernel.say("node/n1", "iptables -S").splitlines()
+    assert "-A OURS -m mark --mark 0x2 -j ACCEPT" in said
+    assert "-N THEIRS" in said
+    assert not any("0x1" in line for line in said)
+
+
+WRONG: list[tuple[str, NamespacePlan, str]] = [
+    (
+        "route",
+        NamespacePlan(routes=(Route("10.0.0.0/8", (NextHop("172.16.0.1"),)),)),
+        r"^node/n1: Route\(destination='10.0.0.0/8', .*: Network is unreachable$",
+    ),
+    (
+        "address",
+        NamespacePlan(addresses=(Address("n1-eth0", "192.168.0.11/24", "link"),)),
+        r"^node/n1: Address\(device='n1-eth0', .*: File exists$",
+    ),
+    (
+        "device of an address",
+        NamespacePlan(addresses=(Address("eth7", "192.168.0.11/24"),)),
+        r"^node/n1 has no interface eth7$",
+    ),
+    (
+        "second of two links of one name",
+        NamespacePlan(links=(BRIDGE, Bridge("cni0", MAC(9), 1500))),
+        r"^node/n1: Bridge\(name='cni0', mac='0a:58:0a:f4:01:09', .*: File exists$",
+    ),
+    (
+        "sysctl",
+        NamespacePlan(sysctls=(Sysctl("net/ipv4/no_such", "1"),)),
+        r"^node/n1: sysctl net/ipv4/no_such=1: No such file or directory$",
+    ),
+    (
+        "value of a sysctl",
+        NamespacePlan(sysctls=(Sysctl("net/ipv4/ip_forward", "much"),)),
+        r"^node/n1: sysctl net/ipv4/ip_forward=much: Invalid argument$",
+    ),
+    (
+        "rules",
+        NamespacePlan(rules=(IptablesRules("test", "*filter\n-A NOWHERE -j ACCEPT\nCOMMIT\n"),)),
+        r"(?s)^node/n1: iptables-restore: .*",
+    ),
+    (
+        "impairment",
+        NamespacePlan(impairments=(Impairment("eth7", 1e6),)),
+        r'(?s)^node/n1: tc: .*"eth7"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
+def test_an_error_names_the_item(kernel: Any, more: NamespacePlan, message: str) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    with pytest.raises(LabError, match=message):
+        kernel.become(node_n1=N1 + more, node_n2=N2)
+
+
+def test_what_the_kernel_refuses_keeps_nothing_else_from_being_made(kernel: Any) -> None:
+    good = Route("10.7.0.0/16", (NextHop("192.168.0.12"),))
+    bad = Route("10.0.0.0/8", (NextHop("172.16.0.1"),))
+    kernel.become(node_n1=N1, node_n2=N2)
+    with pytest.raises(LabError, match=r"'10\.0\.0\.0/8'"):
+        kernel.become(node_n1=N1 + NamespacePlan(routes=(bad, good)), node_n2=N2)
+    assert "10.7.0.0/16" in {route["dst"] for route in kernel.ask("node/n1", "ip route")}
+
+
+def test_more_messages_than_one_send_takes(kernel: Any) -> None:
+    many = tuple(Route(f"10.{i // 256}.{i % 256}.0/24", kind="blackhole") for i in range(1000))
+    kernel.become(node_n1=NamespacePlan(routes=many))
+    assert len(kernel.ask("node/n1", "ip route")) == 1000
+    kernel.become(node_n1=NamespacePlan())
+    assert kernel.ask("node/n1", "ip route") == []
+
+
+def test_a_device_is_set_down_and_up(kernel: Any) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    kernel.executor.set_device("node/n1", "n1-eth0", up=False)
+    assert "UP" not in kernel.link("node/n1", "n1-eth0")["flags"]
+    assert "NO-CARRIER" in kernel.link("node/n2", "n2-eth0")["flags"]
+    kernel.executor.set_device("node/n1", "n1-eth0", up=True)
+    assert "LOWER_UP" in kernel.link("node/n2", "n2-eth0")["flags"]
+    with pytest.raises(LabError, match=r"^node/n1 has no interface eth7$"):
+        kernel.executor.set_device("node/n1", "eth7", up=True)
+
+
+def test_the_tests_own_network_is_not_touched(kernel: Any) -> None:
+    def ours() -> tuple[str, list[str]]:
+        devices = sorted(p.name for p in Path("/sys/class/net").iterdir())
+        return Path("/proc/self/net/route").read_text(), devices
+
+    before = ours()
+    with_all(kernel)
+    assert ours() == before
