@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from machine import Machine, machine_of_its_own
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _root() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
 
 
 @pytest.fixture
