@@ -6,7 +6,8 @@ is looked at twice without a reason.
 
 from __future__ import annotations
 
-import select
+import errno
+import selectors
 import socket
 import struct
 import time
@@ -38,6 +39,10 @@ class RouteWatch:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self._socket.bind((0, _GROUP_IPV4_ROUTE))
+        self._ask()
+
+    def _ask(self) -> None:
+        """Asks for all routes there are."""
         body = _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
         size = _HEADER.size + len(body)
         self._socket.send(_HEADER.pack(size, _GETROUTE, _REQUEST_DUMP, 1, 0) + body)
@@ -47,8 +52,15 @@ class RouteWatch:
         return self._socket.fileno()
 
     def read(self) -> None:
-        """Takes note of the routes that the kernel tells of."""
-        for destination, next_hops in _routes(self._socket.recv(1 << 20)):
+        """Takes note of the routes that the kernel tells of; asks again if some were lost."""
+        try:
+            data = self._socket.recv(1 << 20)
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            self._ask()
+            return
+        for destination, next_hops in _routes(data):
             if next_hops >= self.missing.get(destination, next_hops + 1):
                 del self.missing[destination]
 
@@ -71,18 +83,29 @@ def wait(
     for name, routes in expected.items():
         with namespaces[name].entered():
             watches.append(RouteWatch(namespaces[name], routes))
-    end = time.monotonic() + seconds
-    waiting = [watch for watch in watches if watch.missing]
-    while waiting:
-        ready = select.select(waiting, [], [], max(0.0, end - time.monotonic()))[0]
-        if not ready:
-            break
-        for watch in ready:
-            watch.read()
-        waiting = [watch for watch in waiting if watch.missing]
+    _read_until(watches, time.monotonic() + seconds)
     for watch in watches:
         watch.close()
-    return {watch.name: sorted(watch.missing) for watch in waiting}
+    return {watch.name: sorted(watch.missing) for watch in watches if watch.missing}
+
+
+def _read_until(watches: list[RouteWatch], end: float) -> None:
+    """Reads until nothing is missing or the time is over.
+
+    By epoll(7): in a lab of a thousand pods descriptors have numbers that select(2) cannot take.
+    """
+    with selectors.DefaultSelector() as waiting:
+        for watch in watches:
+            if watch.missing:
+                waiting.register(watch, selectors.EVENT_READ, watch)
+        while waiting.get_map():
+            ready = waiting.select(max(0.0, end - time.monotonic()))
+            if not ready:
+                return
+            for key, _ in ready:
+                key.data.read()
+                if not key.data.missing:
+                    waiting.unregister(key.data)
 
 
 def _routes(data: bytes) -> Iterator[tuple[str, int]]:

@@ -27,8 +27,10 @@ def wait_for(paths: Iterable[Path], seconds: float) -> list[Path]:
             if _libc.inotify_add_watch(watcher, os.fsencode(folder), mask) < 0:
                 raise OSError(ctypes.get_errno(), f"inotify: {folder}")
         end = time.monotonic() + seconds
+        poll = select.poll()  # select(2) takes no descriptor above 1023
+        poll.register(watcher, select.POLLIN)
         while missing := {path for path in missing if not path.exists()}:
-            if not select.select([watcher], [], [], max(0.0, end - time.monotonic()))[0]:
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
                 break
             os.read(watcher, 1 << 16)
     finally:
