@@ -6,7 +6,7 @@ the verdict ``worse``. Prints the tables of ``docs/statistics.md``::
 
     python benchmarks/coverage.py --simulations 1000
 
-That takes about four minutes on one core; the figures have a standard error of 0.7 points.
+That takes about two minutes on one core; the figures have a standard error of 0.7 points.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ FIXED = (
 )  # fmt: skip
 """The columns that every sample has; the others are matrix parameters."""
 
-MODES = ("folder", "topology", "cni", "proxy", "policy", "ingress")
+MODES = ("topology", "cni", "proxy", "policy", "ingress", "folder")
 """The parameters that choose what is measured, as opposed to how (``streams`` …)."""
 
 PATHS = ("node-to-node", "same-node", "cross-node")
@@ -65,11 +65,13 @@ def cells(frame: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
     """The rows of each metric of each cell, by the values of :func:`key` with None for NA.
 
     Sorted for reading: by scenario, then its metrics in the order in which it yields them, then by
-    parameters, the baseline path first.
+    parameters, the baseline path first and folders as they were given.
     """
     columns = key(frame)
     yielded = frame[["scenario", "metric"]].drop_duplicates().itertuples(index=False, name=None)
     ranks = {pair: position for position, pair in enumerate(yielded)}
+    folders = frame["folder"].unique().tolist() if "folder" in columns else []
+    orders = {"path": list(PATHS), "folder": folders}
     found = {
         tuple(map(_plain, values)): rows
         for values, rows in frame.groupby(columns, dropna=False, sort=False)
@@ -77,11 +79,8 @@ def cells(frame: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
 
     def rank(values: tuple[Any, ...]) -> tuple[Any, ...]:
         named = zip(columns[1:-1], values[1:-1], strict=True)
-        return (
-            values[0],
-            ranks[values[0], values[-1]],
-            *(_rank(name, value) for name, value in named),
-        )
+        places = (_rank(value, orders.get(name, [])) for name, value in named)
+        return (values[0], ranks[values[0], values[-1]], *places)
 
     return {values: found[values] for values in sorted(found, key=rank)}
 
@@ -93,13 +92,11 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _rank(name: str, value: Any) -> tuple[Any, ...]:
-    """What a parameter's value is sorted by."""
+def _rank(value: Any, order: Sequence[Any]) -> tuple[Any, ...]:
+    """What a parameter's value is sorted by: none first, then those with an order of their own."""
     if value is None:
         return (0,)
-    if name == "path" and value in PATHS:
-        return (1, PATHS.index(value))
-    return (1, len(PATHS), value) if name == "path" else (1, value)
+    return (1, order.index(value)) if value in order else (2, value)
 
 
 def write_samples(rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
@@ -133,7 +130,7 @@ def write_samples(rows: Iterable[Mapping[str, Any]], folder: Path) -> Path:
 
 
 def load(folders: Path | str | Sequence[Path | str]) -> pd.DataFrame:
-    """The samples of one results folder, or of several with the column ``folder`` before them.
+    """The samples of one results folder, or of several with the column ``folder``.
 
     Raises:
         InputError: A folder has no samples, or a file that is not what this module writes.

@@ -107,8 +107,11 @@ def mode_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def mode_name(record: Record, columns: Sequence[str]) -> str:
-    """What a mode is called beside the others: ``vxlan``, or ``vxlan, ipvs``."""
-    return units.cell({name: record[name] for name in columns}) or "all"
+    """What a mode is called beside the others: ``vxlan``, ``vxlan/ipvs``, ``vxlan (monday)``."""
+    named = {name: record[name] for name in columns if not pd.isna(record[name])}
+    folder = named.pop("folder", None)
+    mode = "/".join(units.parameter(name, value) for name, value in named.items())
+    return " ".join(part for part in (mode, f"({folder})" if folder else "") if part) or "all"
 
 
 def mode_names(tables: Sequence[MetricTable]) -> list[str]:

@@ -161,7 +161,7 @@ def _change(base: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
         rows = comparison.compare(base, new, THRESHOLD)
     except InputError as error:  # nothing in common: side by side they are still of use
         return {"conclusion": f"There is nothing to compare: {error.message}.", "rows": []}
-    told = [verdicts.fields(row) for row in rows if row.verdict in ("worse", "better")]
+    told = [row for row in verdicts.fields(rows) if row[0] in ("worse", "better")]
     return {"conclusion": verdicts.conclusion(rows, THRESHOLD), "rows": told}
 
 

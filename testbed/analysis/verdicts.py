@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from testbed.analysis import units
@@ -22,7 +22,7 @@ HEAD = ("verdict", "scenario", "cell", "metric", "base", "new", "new/base", "95 
 
 def table(rows: Sequence[Row], threshold: float) -> str:
     """Aligned columns, what needs attention first, and a last line that counts."""
-    lines = [HEAD, *(fields(row) for row in _sorted(rows))]
+    lines = [HEAD, *fields(_sorted(rows))]
     widths = [max(len(line[place]) for line in lines) for place in range(len(HEAD))]
     text = [
         "  ".join(field.ljust(width) for field, width in zip(line, widths, strict=True)).rstrip()
@@ -37,7 +37,7 @@ def markdown(rows: Sequence[Row], threshold: float) -> str:
     def line(fields: Sequence[str]) -> str:
         return "| " + " | ".join(field.replace("|", "\\|") for field in fields) + " |"
 
-    body = [line(fields(row)) for row in _sorted(rows)]
+    body = [line(row) for row in fields(_sorted(rows))]
     return "\n".join([conclusion(rows, threshold), "", line(HEAD), "|---" * 8 + "|", *body])
 
 
@@ -97,15 +97,25 @@ def _sorted(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: VERDICTS.index(row.verdict))
 
 
-def fields(row: Row) -> tuple[str, ...]:
-    """A row's fields as text, in the order of :data:`HEAD`; both medians in the same scale."""
+def fields(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """The rows as text, in the order of :data:`HEAD`; parameters that never differ are left out."""
+    values: dict[str, set[Any]] = {}
+    for row in rows:
+        for name, value in row.parameters.items():
+            values.setdefault(name, set()).add(value)
+    varying = {name for name, found in values.items() if len(found) > 1}
+    return [_fields(row, varying) for row in rows]
+
+
+def _fields(row: Row, shown: Container[str]) -> tuple[str, ...]:
+    """The fields of a row; both medians in the same scale."""
     chosen = units.scale([row.base.value, row.new.value], row.unit)
     low, high = row.ratio.low, row.ratio.high
     medians = [f"{chosen.number(side.value)} {chosen.unit}".strip() for side in (row.base, row.new)]
     return (
         row.verdict,
         row.scenario,
-        units.cell(row.parameters),
+        units.cell({name: value for name, value in row.parameters.items() if name in shown}),
         units.metric(row.metric),
         *medians,
         units.number(row.ratio.value),
@@ -117,7 +127,7 @@ def _sentence(row: Row, threshold: float) -> str:
     """Why a row has its verdict."""
     if row.verdict == "missing":
         return "not in the base" if math.isnan(row.base.value) else "not in the new results"
-    _, _, _, _, base, new, ratio, interval = fields(row)
+    _, _, _, _, base, new, ratio, interval = _fields(row, ())
     return (
         f"{base} became {new}: ratio {ratio}, 95 % interval {interval}, "
         f"threshold {threshold * 100:.3g} %, {row.better} is better"

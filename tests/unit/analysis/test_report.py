@@ -122,7 +122,7 @@ def test_several_folders_stand_side_by_side_with_the_change(campaign: Campaign) 
     )
     assert "Change from old" in text
     assert 'class="verdict worse"' in text
-    for mode in ("old, bgp", "old, vxlan", "new, bgp", "new, vxlan"):
+    for mode in ("bgp (old)", "bgp (new)", "vxlan (old)", "vxlan (new)"):
         assert f'<th scope="row">{mode}</th>' in text
 
 
