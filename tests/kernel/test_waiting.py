@@ -135,8 +135,10 @@ def test_more_news_than_the_socket_holds(node: Any) -> None:
     watched = node.executor.run(watch)
     while select.select([watched], [], [], SOON)[0]:
         watched.read()
+    with socket.socket(fileno=os.dup(watched.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
     node.say("node/n1", "ip route add 10.9.0.0/16 via 192.168.0.2")
-    lines = "".join(f"route replace 10.9.0.0/16 via 192.168.{i % 2}.2\n" for i in range(8000))
+    lines = "".join(f"route replace 10.9.0.0/16 via 192.168.{i % 2}.2\n" for i in range(500))
     number = namespace.descriptor
     enter = ["nsenter", f"--net=/proc/self/fd/{number}", "ip", "-batch", "-"]
     subprocess.run(enter, input=lines, pass_fds=[number], text=True, check=True)
