@@ -10,6 +10,7 @@ gets a lab and yields checks. What suites share is here:
 ``sockets``    sockets in any namespace, made without a process there
 ``rounds``     many exchanges at once: what was sent, seen and answered
 ``reachability``  groups of exchanges, one per check, all run in one round
+``neighbours``    runs a round in waves that the kernel's neighbour table can hold
 ``tcp``        exchanges by TCP
 ``datagrams``  exchanges by UDP and by ICMP echo
 ``mtu``        packets of exactly the promised size, and of one byte more

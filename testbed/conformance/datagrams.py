@@ -28,7 +28,11 @@ _CODES = {  # of "destination unreachable" (RFC 792, RFC 1812)
 
 
 class Udp:
-    """The UDP trials of a round, over one socket in each target.
+    """The UDP trials of a round.
+
+    Each target asks from one socket and answers from another: if there were only one, the questions
+    of two targets to each other would be one connection to conntrack, and the first of them would
+    keep the second from being translated.
 
     Args:
         round_: The round.
@@ -38,19 +42,19 @@ class Udp:
 
     def __init__(self, round_: Round, trials: Sequence[Trial], sockets: Sockets) -> None:
         self._round = round_
-        targets = dict.fromkeys(end for t in trials for end in (t.sender, t.receiver))
-        self._sockets = {target: sockets.udp(target) for target in targets}
+        self._senders = {t: sockets.udp(t) for t in dict.fromkeys(t.sender for t in trials)}
+        self._receivers = {t: sockets.udp(t) for t in dict.fromkeys(t.receiver for t in trials)}
 
     def listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Has the loop serve all targets."""
-        for target, own in self._sockets.items():
+        for target, own in (*self._senders.items(), *self._receivers.items()):
             loop.add_reader(own, self._read, target, own)
 
     def send(self, trial: Trial) -> None:
         """Sends the question, for the first time or again."""
-        port = self._sockets[trial.receiver].getsockname()[1]
+        port = self._receivers[trial.receiver].getsockname()[1]
         try:
-            self._sockets[trial.sender].sendto(
+            self._senders[trial.sender].sendto(
                 self._round.message(trial), (trial.receiver.address, port)
             )
         except OSError as error:
@@ -99,7 +103,7 @@ class Icmp:
 
     def send(self, trial: Trial) -> None:
         """Sends the echo request, for the first time or again."""
-        identifier = trial.number & 0xFFFF
+        identifier = (self._round.salt + trial.number) & 0xFFFF  # conntrack knows older rounds
         head = struct.pack("!BBHHH", _ECHO, 0, 0, identifier, trial.number >> 16)
         packet = head + self._round.message(trial)
         packet = packet[:2] + struct.pack("!H", _checksum(packet)) + packet[4:]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from testbed.conformance import neighbours
 from testbed.conformance.pairs import Pair
 from testbed.conformance.rounds import OVERSIZE, QUESTION, Round, Trial, describe
 from testbed.conformance.sockets import Sockets
@@ -93,27 +94,23 @@ class Found:
     seconds: float
 
 
-def run(pairs: Sequence[Pair], mtu: int, sockets: Sockets) -> Found:
+def run(pairs: Sequence[Pair], mtu: int, sockets: Sockets, nodes: Sequence[Target]) -> Found:
     """Checks the paths of some pairs.
 
     Args:
         pairs: Sender and receiver; small packets pass between them.
         mtu: The promised size in bytes, with the IP header.
         sockets: Makes the sockets.
+        nodes: All nodes.
     """
     waiting = f"a packet of {mtu} bytes with DF did not arrive (small ones do)"
     round_ = Round([Trial(sender, receiver, waiting) for sender, receiver in pairs])
     packets = FullSize(round_, sockets, mtu)
 
-    async def main() -> None:
-        packets.listen(asyncio.get_running_loop())
-        await round_.settle(packets.send, packets.send)
-
-    asyncio.run(main())
-    failures = [t.failure(round_.seconds) for t in round_.trials if not t.answered]
-    failures += [
+    neighbours.run(round_, sockets, nodes, (packets,), packets.send, packets.send)
+    too_large = tuple(
         f"{t.sender} → {t.receiver}: a packet of {mtu + 1} bytes with DF arrived whole"
         for t in round_.trials
         if t.oversize
-    ]
-    return Found(len(pairs), tuple(failures), round_.seconds)
+    )
+    return Found(len(pairs), round_.failures(round_.trials) + too_large, round_.seconds)

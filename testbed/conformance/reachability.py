@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Literal
 
-from testbed.conformance import datagrams, tcp
+from testbed.conformance import datagrams, neighbours, tcp
 from testbed.conformance.contract import Check
 from testbed.conformance.datagrams import Icmp, Udp
 from testbed.conformance.pairs import Pairs
 from testbed.conformance.rounds import Round, Trial
 from testbed.conformance.sockets import Sockets
+from testbed.conformance.targets import Target
 from testbed.conformance.tcp import Tcp
 
 Protocol = Literal["tcp", "udp", "icmp"]
@@ -29,24 +29,31 @@ class Group:
 
     Attributes:
         trials: One for each pair.
-        seconds: How long the round took in which they ran.
+        round: The round in which they ran.
     """
+
+    round: Round
 
     def __init__(self, name: str, protocol: Protocol, pairs: Pairs) -> None:
         self.name, self.protocol, self._total = name, protocol, pairs.total
         self.trials = [Trial(a, b, _WAITING[protocol]) for a, b in pairs.chosen]
-        self.seconds = 0.0
 
     def check(self) -> Check:
         """Whether all pairs reached each other."""
-        failures = [t.failure(self.seconds) for t in self.trials if not t.answered]
+        failures = self.round.failures(self.trials)
         ends = (t.ended for t in self.trials if t.ended is not None)
-        seconds = self.seconds if failures else max(ends, default=0.0)
-        return Check(self.name, len(self.trials), self._total, tuple(failures), seconds)
+        seconds = self.round.seconds if failures else max(ends, default=0.0)
+        return Check(self.name, len(self.trials), self._total, failures, seconds)
 
 
-def run(groups: Sequence[Group], sockets: Sockets) -> None:
-    """Runs all trials of all groups at once."""
+def run(groups: Sequence[Group], sockets: Sockets, nodes: Sequence[Target]) -> None:
+    """Runs all trials of all groups in one round.
+
+    Args:
+        groups: The groups.
+        sockets: Makes the sockets.
+        nodes: All nodes.
+    """
     round_ = Round([trial for group in groups for trial in group.trials])
     by: dict[Protocol, list[Trial]] = {"tcp": [], "udp": [], "icmp": []}
     for group in groups:
@@ -55,15 +62,13 @@ def run(groups: Sequence[Group], sockets: Sockets) -> None:
     answered, echoed = Udp(round_, by["udp"], sockets), Icmp(round_, by["icmp"], sockets)
     repeat = dict.fromkeys(by["udp"], answered.send) | dict.fromkeys(by["icmp"], echoed.send)
     start = dict.fromkeys(by["tcp"], streams.start) | repeat
-
-    async def main() -> None:
-        for part in (streams, answered, echoed):
-            part.listen(asyncio.get_running_loop())
-        await round_.settle(
-            lambda trial: start[trial](trial),
-            lambda trial: repeat[trial](trial) if trial in repeat else None,
-        )
-
-    asyncio.run(main())
+    neighbours.run(
+        round_,
+        sockets,
+        nodes,
+        (streams, answered, echoed),
+        lambda trial: start[trial](trial),
+        lambda trial: repeat[trial](trial) if trial in repeat else None,
+    )
     for group in groups:
-        group.seconds = round_.seconds
+        group.round = round_

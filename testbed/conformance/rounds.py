@@ -17,13 +17,15 @@ from collections.abc import Callable, Sequence
 from testbed.conformance.targets import Target
 
 PATIENCE = 3.2
-"""Seconds without any answer after which the rest counts as lost: two or three repeated SYNs
-(the kernel's timer for the first one is 1 s)."""
+"""Seconds without an answer to anything after which the rest counts as lost. The kernel repeats a
+SYN after 1 s and 3 s (RFC 6298; from Linux 6.5 on each second), and gives an ARP request up, with
+an error that tells more than silence, after 3 s."""
 
-LIMIT = 15.0
-"""Seconds after which a round ends, whatever is still coming."""
+LIMIT = 20.0
+"""Seconds after which a round waits for nothing any more."""
 
 _REPEAT = 0.4  # seconds until a datagram is sent again
+_LULL = 0.6  # seconds without an answer after which the next wave starts
 _TICK = 0.1
 _LISTEN = 0.3  # seconds that an answer from nobody has to come
 _SLICE = 64  # trials that are started between two looks at what came in
@@ -84,18 +86,29 @@ class Round:
     Attributes:
         trials: By number.
         seconds: How long it took.
+        note: What else may be the reason of failures; empty if nothing is known.
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.trials = trials
         for number, trial in enumerate(trials):
             trial.number = number
-        self.seconds = 0.0
+        self.seconds, self.note = 0.0, ""
         self._magic = os.urandom(8)
-        self._open = sum(not trial.receiver.is_nobody for trial in trials)
-        self._least = _LISTEN if self._open < len(trials) else 0.0
+        self._open = 0
+        self._least = _LISTEN if any(trial.receiver.is_nobody for trial in trials) else 0.0
         self._began = self._last = time.monotonic()
-        self._sent: dict[int, float] = {}
+        self._sent: dict[Trial, float] = {}
+
+    @property
+    def salt(self) -> int:
+        """A number from 0 to 65535 that differs from round to round."""
+        return int.from_bytes(self._magic[:2], "big")
+
+    def failures(self, trials: Sequence[Trial]) -> tuple[str, ...]:
+        """What went wrong with some of the trials, after a note if there is one."""
+        found = [trial.failure(self.seconds) for trial in trials if not trial.answered]
+        return (self.note,) * bool(found and self.note) + tuple(found)
 
     def message(self, trial: Trial, kind: int = QUESTION) -> bytes:
         """The bytes that stand for a trial: nothing else in the network has them."""
@@ -112,39 +125,60 @@ class Round:
     def end(self, trial: Trial, error: str = "") -> None:
         """Notes the end of a trial; a second one does not count."""
         if trial.ended is None:
-            trial.error, self._last = error, time.monotonic()
-            trial.ended = self._last - self._began
+            now = time.monotonic()
+            trial.error, trial.ended = error, now - self._began
+            self._last = self._last if error else now
             self._open -= not trial.receiver.is_nobody
 
-    async def settle(self, start: Callable[[Trial], None], repeat: Callable[[Trial], None]) -> None:
-        """Starts all trials and waits for their ends.
+    async def settle(
+        self,
+        waves: Sequence[Sequence[Trial]],
+        start: Callable[[Trial], None],
+        repeat: Callable[[Trial], None],
+        after: Callable[[Sequence[Trial]], None],
+    ) -> None:
+        """Starts all trials, wave by wave, and waits for their ends.
+
+        The next wave starts when all before have ended, or after a lull: what is still open then
+        stays so, and is repeated after the last wave.
 
         Args:
+            waves: The trials.
             start: Starts a trial.
             repeat: Sends again what may have been lost.
+            after: Is given each wave at its end, if there are several.
         """
         self._began = self._last = time.monotonic()
-        for trial in self.trials:
-            start(trial)
-            self._sent[trial.number] = time.monotonic()
-            if trial.number % _SLICE == 0:
-                await asyncio.sleep(0)
-        while not self._over():
-            await asyncio.sleep(min(_TICK, 0.002 + self._open / 10_000))
-            self._repeat(repeat)
+        for wave in waves:
+            await self._start(wave, start)
+            last = wave is waves[-1]
+            while not self._over(PATIENCE if last else _LULL):
+                await asyncio.sleep(min(_TICK, 0.002 + self._open / 10_000))
+                self._repeat(self.trials if last else wave, repeat)
+            if len(waves) > 1:
+                after(wave)
         self.seconds = time.monotonic() - self._began
 
-    def _over(self) -> bool:
+    async def _start(self, wave: Sequence[Trial], start: Callable[[Trial], None]) -> None:
+        self._last = time.monotonic()
+        for position, trial in enumerate(wave):
+            self._open += not trial.receiver.is_nobody
+            self._sent[trial] = time.monotonic()
+            start(trial)
+            if position % _SLICE == 0:
+                await asyncio.sleep(0)
+
+    def _over(self, patience: float) -> bool:
         now = time.monotonic()
         if not self._open:
             return now >= self._began + self._least
-        return now >= min(self._last + PATIENCE, self._began + LIMIT)
+        return now >= min(self._last + patience, self._began + LIMIT)
 
-    def _repeat(self, repeat: Callable[[Trial], None]) -> None:
+    def _repeat(self, trials: Sequence[Trial], repeat: Callable[[Trial], None]) -> None:
         now = time.monotonic()
-        for trial in self.trials:
-            if trial.ended is None and now - self._sent[trial.number] > _REPEAT:
-                self._sent[trial.number] = now
+        for trial in trials:
+            if trial.ended is None and now - self._sent[trial] > _REPEAT:
+                self._sent[trial] = now
                 repeat(trial)
 
 

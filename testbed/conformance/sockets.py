@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from testbed.conformance.targets import Target
 from testbed.lab import syscalls
+
+T = TypeVar("T")
 
 _BUFFER = 4 << 20  # bytes: everybody may answer one target at once
 _BACKLOG = 4096
@@ -85,14 +87,19 @@ class Sockets:
 
         return bool(self._make(target, attempt))
 
+    def inside(self, target: Target, job: Callable[[], T]) -> T:
+        """What a job returns that is done in the target's network namespace."""
+
+        def entered() -> T:
+            syscalls.setns(target.netns, syscalls.CLONE_NEWNET)
+            return job()
+
+        return self._thread.submit(entered).result()
+
     def _make(
         self, target: Target, build: Callable[[], Iterable[socket.socket]]
     ) -> list[socket.socket]:
-        def job() -> list[socket.socket]:
-            syscalls.setns(target.netns, syscalls.CLONE_NEWNET)
-            return list(build())
-
-        made = self._thread.submit(job).result()
+        made = self.inside(target, lambda: list(build()))
         for item in made:
             item.setblocking(False)
             self._open.callback(item.close)

@@ -16,14 +16,19 @@ LABEL = "testbed/conformance"
 """The label of temporary pods; its value is the namespace that they are in."""
 
 _FILE = "testbed conformance"
+_IDLE = [{"name": "pause", "image": "pause"}]
+_ASLEEP = [
+    {"name": name, "image": "busybox", "command": ["sleep", "infinity"]} for name in ("a", "b")
+]
 
 
 @contextmanager
 def filled(lab: Lab, per_node: int) -> Iterator[str]:
     """A lab with at least so many pods on each node, within the ``with`` block.
 
-    Pods that are missing are made, idle ones, in a namespace of their own that is deleted at the
-    end, also after an error or an interrupt. Runs at the same time do not see each other's pods.
+    Pods that are missing are made in a namespace of their own that is deleted at the end, also
+    after an error or an interrupt. They are idle, but for the first one, which has two containers
+    that sleep. Runs at the same time do not see each other's pods.
 
     Args:
         lab: The lab.
@@ -50,19 +55,23 @@ def _missing(lab: Lab, per_node: int, namespace: str) -> list[dict[str, Any]]:
     pods = [pod for pod in live_pods(lab) if LABEL not in pod["metadata"].get("labels", {})]
     there = Counter(pod["spec"]["nodeName"] for pod in pods)
     nodes = [node["metadata"]["name"] for node in lab.objects("nodes")]
-    return [_pod(namespace, node, i) for node in nodes for i in range(there[node], per_node)]
+    places = [(node, i) for node in nodes for i in range(there[node], per_node)]
+    return [
+        _pod(namespace, f"{node}-{i + 1}", node, _IDLE if number else _ASLEEP)
+        for number, (node, i) in enumerate(places)
+    ]
 
 
-def _pod(namespace: str, node: str, number: int) -> dict[str, Any]:
+def _pod(namespace: str, name: str, node: str, containers: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"{node}-{number + 1}",
+            "name": name,
             "namespace": namespace,
             "labels": {LABEL: namespace},
         },
-        "spec": {"nodeName": node, "containers": [{"name": "pause", "image": "pause"}]},
+        "spec": {"nodeName": node, "terminationGracePeriodSeconds": 1, "containers": containers},
     }
 
 

@@ -33,7 +33,7 @@ one node, ``localhost`` without a pod of two processes) is skipped with the reas
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from testbed.conformance import mtu, reachability, temporary
@@ -67,11 +67,13 @@ class NetworkModel:
         ):
             yield _addresses(targets, sockets)
             groups, strays = _groups(targets), _strays(targets)
-            reachability.run([*groups, strays], sockets)
+            reachability.run([*groups, strays], sockets, targets.nodes)
             yield from (group.check() for group in groups)
             yield _no_nat(groups)
             yield _unassigned(strays)
-            yield _path_mtu(groups, sockets, lab.info["mtus"])
+            mtus = lab.info["mtus"]
+            promised = mtus["underlay"] - mtus["overhead"]
+            yield _path_mtu(groups, promised, sockets, targets.nodes)
             yield _localhost(targets, sockets)
 
 
@@ -136,7 +138,7 @@ def _no_nat(groups: list[Group]) -> Check:
 
 def _unassigned(group: Group) -> Check:
     failures = tuple(
-        trial.failure(group.seconds)
+        trial.failure(group.round.seconds)
         if trial.loops
         else f"{trial.sender} → {trial.receiver}: an echo request was answered"
         for trial in group.trials
@@ -144,19 +146,18 @@ def _unassigned(group: Group) -> Check:
     )
     count = len(group.trials)
     skipped = "" if count else "every address is in use"
-    return Check(group.name, count, count, failures, group.seconds, skipped)
+    return Check(group.name, count, count, failures, group.round.seconds, skipped)
 
 
-def _path_mtu(groups: list[Group], sockets: Sockets, mtus: Mapping[str, int]) -> Check:
+def _path_mtu(groups: list[Group], promised: int, sockets: Sockets, nodes: list[Target]) -> Check:
     """Only over paths that small packets pass: the others have failed already."""
-    promised = mtus["underlay"] - mtus["overhead"]
     tcp, udp = groups[0], groups[1]
     paths = [trial for trial in udp.trials if trial.sender.node != trial.receiver.node]
     usable = [(trial.sender, trial.receiver) for trial in paths if trial.answered]
     if not usable:
         reason = "no UDP passes between nodes" if paths else "all pods are on one node"
         return Check("path-mtu", 0, len(paths), skipped=reason)
-    found = mtu.run(covering(usable), promised, sockets)
+    found = mtu.run(covering(usable), promised, sockets, nodes)
     wanted = promised - _TCP_IP_HEADERS
     offered = {trial.sender: trial.mss for trial in tcp.trials if trial.mss}
     segments = [
@@ -180,5 +181,5 @@ def _localhost(targets: Targets, sockets: Sockets) -> Check:
         reason = "no pod has two containers that run a process"
         return Check("localhost", 0, 0, skipped=reason)
     group = Group("localhost", "tcp", Pairs(pairs, len(pairs)))
-    reachability.run([group], sockets)
+    reachability.run([group], sockets, targets.nodes)
     return group.check()
