@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -39,17 +38,18 @@ def labs_of(bench: subprocess.Popen[str]) -> dict[str, int]:
     return {name: pid for name, pid in labs().items() if name.startswith(f"bench-{bench.pid}-")}
 
 
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
-    while not (found := condition()):
+    while not condition():
         assert time.monotonic() < end, "it did not come to that in time"
         time.sleep(0.05)
-    return found
 
 
-def samples_in(out: Path) -> int:
+def measured(bench: subprocess.Popen[str], out: Path, samples: int) -> bool:
+    """Whether that many samples are there; fails at once if the campaign has ended."""
+    assert bench.poll() is None, bench.communicate()[1]
     path = out / JOURNAL
-    return max(0, path.read_bytes().count(b"\n") - 1) if path.exists() else 0
+    return path.exists() and path.read_bytes().count(b"\n") > samples
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_campaign_leaves_a_results_folder_and_nothing_else(begin: Begin, tmp_p
 def test_a_killed_campaign_goes_on_where_it_stopped(begin: Begin, tmp_path: Path) -> None:
     out = tmp_path / "out"
     bench = begin(SMALL)
-    until(lambda: samples_in(out) >= 2, 60)
+    until(lambda: measured(bench, out, 2), 60)
     bench.kill()
     bench.communicate()
     until(lambda: not labs_of(bench))
@@ -125,7 +125,7 @@ def test_a_killed_campaign_goes_on_where_it_stopped(begin: Begin, tmp_path: Path
 
 def test_a_killed_lab_ends_the_campaign_with_code_4(begin: Begin, tmp_path: Path) -> None:
     bench = begin(LONG)
-    until(lambda: samples_in(tmp_path / "out") >= 1, 60)
+    until(lambda: measured(bench, tmp_path / "out", 1), 60)
     running = labs_of(bench)
     assert len(running) == 2
     victim = f"bench-{bench.pid}-1"
@@ -140,14 +140,14 @@ def test_a_killed_lab_ends_the_campaign_with_code_4(begin: Begin, tmp_path: Path
 
 def test_an_interrupt_ends_the_labs_and_keeps_the_journal(begin: Begin, tmp_path: Path) -> None:
     bench = begin(LONG)
-    until(lambda: samples_in(tmp_path / "out") >= 1, 60)
+    until(lambda: measured(bench, tmp_path / "out", 1), 60)
     os.killpg(bench.pid, signal.SIGINT)
     _, messages = bench.communicate(timeout=30)
     assert bench.returncode == 130
     assert "of 400 samples are there" in messages
     assert "Traceback" not in messages
     assert not labs_of(bench)
-    assert samples_in(tmp_path / "out") >= 1
+    assert (tmp_path / "out" / JOURNAL).read_bytes().count(b"\n") > 1
 
 
 def test_a_dry_run_prints_the_order_and_makes_nothing(begin: Begin, tmp_path: Path) -> None:
