@@ -33,6 +33,7 @@ from testbed.topology.model import Host
 AS_NUMBER = 64512
 _FIRST_NODE_AS = 4200000000  # the 32-bit private range (RFC 6996), apart from the fabric's numbers
 _REFLECTORS = 2
+_MESH_KEEPALIVE = 60  # seconds, the default of most routers: a mesh of n nodes has n² sessions
 _CLUSTER_ID = "244.0.0.1"  # the one that Calico's documentation uses
 
 _NAT = """\
@@ -140,11 +141,18 @@ def _mesh_speaker(cluster: Cluster, node: Node) -> frr.Speaker:
     meshed = reflectors or cluster.nodes
     bfd, groups = _bfd(cluster), []
     mesh = tuple(peer.address for peer in meshed if peer != node)
-    groups.append(frr.PeerGroup("MESH", "internal", mesh, bfd=bfd))
+    groups.append(frr.PeerGroup("MESH", "internal", mesh, bfd=bfd, keepalive=_MESH_KEEPALIVE))
     if node in reflectors:
         clients = tuple(peer.address for peer in cluster.nodes if peer not in reflectors)
         groups.append(
-            frr.PeerGroup("CLIENTS", "internal", clients, reflector_clients=True, bfd=bfd)
+            frr.PeerGroup(
+                "CLIENTS",
+                "internal",
+                clients,
+                reflector_clients=True,
+                bfd=bfd,
+                keepalive=_MESH_KEEPALIVE,
+            )
         )
     return frr.Speaker(
         node.name, AS_NUMBER, node.address, (node.pod_cidr,), tuple(groups), _CLUSTER_ID

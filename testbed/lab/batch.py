@@ -17,8 +17,8 @@ def links(netns: NetNs, part: NamespacePlan, all_netns: Mapping[str, NetNs]) -> 
     The thread must be in the namespace. A veth cannot be made up (ENOTCONN: its peer is not there
     yet), so a second message does that.
     """
-    for mtu in part.mtus:
-        yield mtu, netlink.set_mtu(netns.index(mtu.device), mtu.mtu)
+    for port in part.ports:
+        yield port, netlink.port(port, netns.index(port.device))
     for item in part.links:
         yield item, _new_link(netns, item, all_netns)
         yield item, netlink.set_up(netns.index(item.name))

@@ -78,7 +78,7 @@ class Executor:
 
     def _add(self, parts: Mapping[str, NamespacePlan]) -> None:
         for name, part in parts.items():
-            if part.links or part.mtus:
+            if part.links or part.ports:
                 self._links(self.namespaces[name], part)
         peers = self._peers(parts.values())
         for name, part in parts.items():

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from ipaddress import IPv4Network
 
 from testbed.plan.model import (
     Address,
@@ -19,6 +18,7 @@ from testbed.plan.model import (
     Fdb,
     Neighbour,
     NextHop,
+    Port,
     Route,
     Veth,
     Vxlan,
@@ -144,9 +144,10 @@ def set_up(index: int, *, up: bool = True) -> bytes:
     return message(NEWLINK, 0, _LINK.pack(0, 0, index, _IFF_UP if up else 0, _IFF_UP))
 
 
-def set_mtu(index: int, mtu: int) -> bytes:
-    """The message that sets an interface's MTU."""
-    return message(NEWLINK, 0, _LINK.pack(0, 0, index, 0, 0) + _number(4, mtu))
+def port(item: Port, index: int) -> bytes:
+    """The message that gives an existing interface its MTU and hardware address."""
+    body = _LINK.pack(0, 0, index, 0, 0) + _number(4, item.mtu)
+    return message(NEWLINK, 0, body + (_mac(1, item.mac) if item.mac else b""))
 
 
 def delete_link(index: int) -> bytes:
@@ -157,10 +158,11 @@ def delete_link(index: int) -> bytes:
 def address(item: Address, index: int, *, delete: bool = False) -> bytes:
     """The message that adds or deletes an address, with its broadcast address as ``ip`` has it."""
     host, _, length = item.address.partition("/")
+    packed, rest = socket.inet_aton(host), 0xFFFFFFFF >> int(length)
     body = _ADDRESS.pack(socket.AF_INET, int(length), 0, _SCOPES[item.scope], index)
-    body += _ip(2, host) + _ip(1, host)
+    body += attribute(2, packed) + attribute(1, packed)
     if int(length) < 31:
-        body += _ip(4, str(IPv4Network(item.address, strict=False).broadcast_address))
+        body += attribute(4, (int.from_bytes(packed, "big") | rest).to_bytes(4, "big"))
     return message(DELADDR if delete else NEWADDR, 0 if delete else _CREATE | _EXCL, body)
 
 

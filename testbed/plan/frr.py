@@ -30,6 +30,7 @@ class PeerGroup:
         reflector_clients: Whether this host reflects routes between them (RFC 4456).
         accept: Prefixes of which (and within which) routes are accepted; empty accepts all.
         bfd: Whether the sessions are watched by BFD.
+        keepalive: Seconds between keepalives; three that are missed end the session.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PeerGroup:
     reflector_clients: bool = False
     accept: tuple[str, ...] = ()
     bfd: bool = False
+    keepalive: int = 3
 
 
 @dataclass(frozen=True, slots=True)

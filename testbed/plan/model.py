@@ -94,11 +94,18 @@ Link = Bridge | Vxlan | Veth
 
 
 @dataclass(frozen=True, slots=True)
-class Mtu:
-    """The MTU of an interface that the fabric made."""
+class Port:
+    """An interface that the fabric made, and what it must be like.
+
+    Attributes:
+        device: Interface name.
+        mtu: In bytes.
+        mac: Hardware address; None leaves it as it is.
+    """
 
     device: str
     mtu: int
+    mac: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +188,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A permanent ARP entry."""
+    """A permanent ARP entry.
+
+    Every address of a plan is known, so nothing of a lab need be asked for by ARP. It must not be,
+    either: the kernel has one ARP table for all namespaces together, of 1,024 entries, in which
+    permanent ones do not count (``net.ipv4.neigh.default.gc_thresh3``, arp(7)); 30 nodes that all
+    talk to each other would fill it.
+    """
 
     device: str
     address: str
@@ -248,7 +261,7 @@ class NamespacePlan:
     """All that must exist in one network namespace, kind by kind, in the order of making."""
 
     links: tuple[Link, ...] = ()
-    mtus: tuple[Mtu, ...] = ()
+    ports: tuple[Port, ...] = ()
     addresses: tuple[Address, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     fdb: tuple[Fdb, ...] = ()

@@ -63,7 +63,7 @@ def _fabric(topology: Topology) -> Iterator[str]:
 
 def _namespace(name: str, part: m.NamespacePlan) -> Iterator[str]:
     writers: tuple[tuple[Iterable[Any], Callable[[str, Any], Iterator[str]]], ...] = (
-        (part.mtus, _mtu),  # first: a VXLAN device is clamped to the MTU of its parent
+        (part.ports, _port),  # first: a VXLAN device is clamped to the MTU of its parent
         (part.links, _link),
         (part.addresses, _address),
         (part.sysctls, _sysctl),
@@ -109,8 +109,9 @@ def _veth(ip: str, item: m.Veth) -> Iterator[str]:
         yield f"{ip.replace('ip', 'bridge', 1)} link set dev {item.name} hairpin on"
 
 
-def _mtu(name: str, item: m.Mtu) -> Iterator[str]:
-    yield f"{_ip(name)} link set {item.device} mtu {item.mtu}"
+def _port(name: str, item: m.Port) -> Iterator[str]:
+    mac = f" address {item.mac}" if item.mac else ""
+    yield f"{_ip(name)} link set {item.device} mtu {item.mtu}{mac}"
 
 
 def _address(name: str, item: m.Address) -> Iterator[str]:

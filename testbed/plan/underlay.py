@@ -17,13 +17,15 @@ from testbed.plan.model import (
     Address,
     ExpectedRoute,
     Impairment,
-    Mtu,
     NamespacePlan,
+    Neighbour,
     NextHop,
     Plan,
+    Port,
     Route,
     Sysctl,
 )
+from testbed.plan.names import mac_of_address
 from testbed.topology.model import Host, Interface, Link, Topology
 
 _DEFAULT = "0.0.0.0/0"
@@ -71,8 +73,12 @@ def expects(topology: Topology) -> Mapping[str, tuple[ExpectedRoute, ...]]:
 def _host(topology: Topology, host: Host) -> NamespacePlan:
     roles = {"router": _ROUTER, "node": _FORWARDING, "external": (_NO_IPV6,)}
     part = NamespacePlan(
-        mtus=tuple(Mtu(i.name, i.mtu) for i in host.interfaces),
+        ports=tuple(_port(interface) for interface in host.interfaces),
         addresses=tuple(Address(i.name, i.address) for i in host.interfaces if i.address),
+        neighbours=tuple(
+            Neighbour(n.interface.name, n.address, _mac(n.address))
+            for n in topology.neighbours(host.name)
+        ),
         routes=_default_route(host),
         sysctls=roles[host.role],
         impairments=_impairments(topology, host.name),
@@ -80,6 +86,15 @@ def _host(topology: Topology, host: Host) -> NamespacePlan:
     if host.role == "router" and host.asn:
         return part + frr.speaker_plan(_speaker(topology, host, host.asn))
     return part + NamespacePlan(routes=_static_routes(host))
+
+
+def _port(interface: Interface) -> Port:
+    address = (interface.address or "").partition("/")[0]
+    return Port(interface.name, interface.mtu, _mac(address) if address else None)
+
+
+def _mac(address: str) -> str:
+    return mac_of_address(address, "02:00")
 
 
 def _default_route(host: Host) -> tuple[Route, ...]:
@@ -157,8 +172,8 @@ def _ends(link: Link) -> tuple[tuple[str, str], tuple[str, str]]:
 def _switch_ports(topology: Topology) -> NamespacePlan:
     switches = [switch.name for switch in topology.switches]
     return NamespacePlan(
-        mtus=tuple(
-            Mtu(device, link.mtu)
+        ports=tuple(
+            Port(device, link.mtu)
             for link in topology.links
             for end, device in _ends(link)
             if end in switches

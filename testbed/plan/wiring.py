@@ -14,6 +14,7 @@ from testbed.plan.model import (
     Address,
     Bridge,
     NamespacePlan,
+    Neighbour,
     NextHop,
     Plan,
     Route,
@@ -60,15 +61,21 @@ def _bridge_node(cluster: Cluster, node: Node, mtu: int) -> NamespacePlan:
         for pod in cluster.pods_on(node.name)
     )
     return NamespacePlan(
-        links=(Bridge(BRIDGE, mac, mtu), *ports), addresses=(Address(BRIDGE, address),)
+        links=(Bridge(BRIDGE, mac, mtu), *ports),
+        addresses=(Address(BRIDGE, address),),
+        neighbours=tuple(
+            Neighbour(BRIDGE, pod.address, mac_of_address(pod.address))
+            for pod in cluster.pods_on(node.name)
+        ),
     )
 
 
 def _bridge_pod(node: Node, pod: BoundPod) -> NamespacePlan:
-    length = IPv4Network(node.pod_cidr).prefixlen
+    length, first = IPv4Network(node.pod_cidr).prefixlen, gateway(node.pod_cidr)
     return NamespacePlan(
         addresses=(Address("eth0", f"{pod.address}/{length}"),),
-        routes=(Route(DEFAULT, (NextHop(gateway(node.pod_cidr), "eth0"),)),),
+        neighbours=(Neighbour("eth0", first, mac_of_address(first)),),
+        routes=(Route(DEFAULT, (NextHop(first, "eth0"),)),),
     )
 
 
@@ -107,12 +114,20 @@ def _routed_node(cluster: Cluster, node: Node, mtu: int) -> NamespacePlan:
         )
     )
     blackhole = Route(node.pod_cidr, kind="blackhole", protocol=4)
-    return NamespacePlan(links=tuple(links), routes=(blackhole, *routes), sysctls=tuple(sysctls))
+    return NamespacePlan(
+        links=tuple(links),
+        neighbours=tuple(
+            Neighbour(name, pod.address, mac_of_address(pod.address)) for pod, name in pods
+        ),
+        routes=(blackhole, *routes),
+        sysctls=tuple(sysctls),
+    )
 
 
 def _routed_pod(pod: BoundPod) -> NamespacePlan:
     return NamespacePlan(
         addresses=(Address("eth0", f"{pod.address}/32"),),
+        neighbours=(Neighbour("eth0", CALICO_GATEWAY, _CALICO_MAC),),
         routes=(
             Route(f"{CALICO_GATEWAY}/32", (NextHop(device="eth0"),), scope="link"),
             Route(DEFAULT, (NextHop(CALICO_GATEWAY, "eth0"),)),

@@ -15,10 +15,10 @@ from testbed.plan.model import (
     Fdb,
     Impairment,
     IptablesRules,
-    Mtu,
     NamespacePlan,
     Neighbour,
     NextHop,
+    Port,
     Route,
     Sysctl,
     Veth,
@@ -223,7 +223,7 @@ def test_a_device_may_come_again(kernel: Any) -> None:
 
 def test_mtu_rate_and_sysctl(kernel: Any) -> None:
     more = NamespacePlan(
-        mtus=(Mtu("n1-eth0", 9000),),
+        ports=(Port("n1-eth0", 9000),),
         sysctls=(
             Sysctl("net/ipv4/ip_forward", "1"),
             Sysctl("net/ipv4/conf/n1-eth0/proxy_arp", "1"),
@@ -245,7 +245,7 @@ def test_mtu_rate_and_sysctl(kernel: Any) -> None:
 def test_a_vxlan_device_may_be_as_large_as_its_parent_becomes(kernel: Any) -> None:
     kernel.become(node_n1=N1, node_n2=N2)
     jumbo = Vxlan("flannel.1", 1, 8472, "192.168.0.11", "n1-eth0", MAC(4), 8950)
-    more = NamespacePlan(links=(jumbo,), mtus=(Mtu("n1-eth0", 9000),))
+    more = NamespacePlan(links=(jumbo,), ports=(Port("n1-eth0", 9000),))
     kernel.become(node_n1=N1 + more, node_n2=N2)
     assert kernel.link("node/n1", "flannel.1")["mtu"] == 8950
 

@@ -40,12 +40,15 @@ ip link set s1-eth3 mtu 1500
 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
 
 # external/client
-ip -n client link set client-eth0 mtu 1500
+ip -n client link set client-eth0 mtu 1500 address 02:00:c0:a8:00:c8
 ip -n client address add 192.168.0.200/24 broadcast + dev client-eth0
 ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip -n client neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev client-eth0 nud permanent
+ip -n client neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev client-eth0 nud permanent
+ip -n client neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev client-eth0 nud permanent
 
 # node/n1
-ip -n n1 link set n1-eth0 mtu 1500
+ip -n n1 link set n1-eth0 mtu 1500 address 02:00:c0:a8:00:0b
 ip -n n1 link add cali319f6b4c456 address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:01:09 mtu 1500 netns default.fixed
 ip -n default.fixed link set eth0 up
 ip -n n1 link set cali319f6b4c456 up
@@ -61,6 +64,11 @@ ip netns exec n1 sysctl -qw net/ipv4/conf/cali319f6b4c456/proxy_arp=1
 ip netns exec n1 sysctl -qw net/ipv4/neigh/cali319f6b4c456/proxy_delay=0
 ip netns exec n1 sysctl -qw net/ipv4/conf/cali5ac563f486a/proxy_arp=1
 ip netns exec n1 sysctl -qw net/ipv4/neigh/cali5ac563f486a/proxy_delay=0
+ip -n n1 neighbour replace 192.168.0.200 lladdr 02:00:c0:a8:00:c8 dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 10.244.1.9 lladdr 0a:58:0a:f4:01:09 dev cali319f6b4c456 nud permanent
+ip -n n1 neighbour replace 10.244.1.2 lladdr 0a:58:0a:f4:01:02 dev cali5ac563f486a nud permanent
 ip -n n1 route add 0.0.0.0/0 dev n1-eth0 scope link
 ip -n n1 route add blackhole 10.244.1.0/24 proto 4
 ip -n n1 route add 10.244.1.9/32 dev cali319f6b4c456 scope link
@@ -103,7 +111,7 @@ router bgp 64512
  coalesce-time 50
  neighbor MESH peer-group
  neighbor MESH remote-as internal
- neighbor MESH timers 3 9
+ neighbor MESH timers 60 180
  neighbor MESH timers connect 1
  neighbor MESH advertisement-interval 0
  neighbor MESH bfd
@@ -141,7 +149,7 @@ ip netns exec n1 sh -c 'mount --bind /run/testbed-plan/n1/run/frr /run/frr && ex
 until [ -e /run/testbed-plan/n1/run/frr/bfdd.vty ]; do sleep 0.05; done
 
 # node/n2
-ip -n n2 link set n2-eth0 mtu 1500
+ip -n n2 link set n2-eth0 mtu 1500 address 02:00:c0:a8:00:0c
 ip -n n2 link add cali29127f80132 address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:02:02 mtu 1500 netns default.web-l6lqt6p8dn-vkf9l
 ip -n default.web-l6lqt6p8dn-vkf9l link set eth0 up
 ip -n n2 link set cali29127f80132 up
@@ -152,6 +160,10 @@ ip netns exec n2 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n2 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n2 sysctl -qw net/ipv4/conf/cali29127f80132/proxy_arp=1
 ip netns exec n2 sysctl -qw net/ipv4/neigh/cali29127f80132/proxy_delay=0
+ip -n n2 neighbour replace 192.168.0.200 lladdr 02:00:c0:a8:00:c8 dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 10.244.2.2 lladdr 0a:58:0a:f4:02:02 dev cali29127f80132 nud permanent
 ip -n n2 route add 0.0.0.0/0 dev n2-eth0 scope link
 ip -n n2 route add blackhole 10.244.2.0/24 proto 4
 ip -n n2 route add 10.244.2.2/32 dev cali29127f80132 scope link
@@ -193,7 +205,7 @@ router bgp 64512
  coalesce-time 50
  neighbor MESH peer-group
  neighbor MESH remote-as internal
- neighbor MESH timers 3 9
+ neighbor MESH timers 60 180
  neighbor MESH timers connect 1
  neighbor MESH advertisement-interval 0
  neighbor MESH bfd
@@ -231,7 +243,7 @@ ip netns exec n2 sh -c 'mount --bind /run/testbed-plan/n2/run/frr /run/frr && ex
 until [ -e /run/testbed-plan/n2/run/frr/bfdd.vty ]; do sleep 0.05; done
 
 # node/n3
-ip -n n3 link set n3-eth0 mtu 1500
+ip -n n3 link set n3-eth0 mtu 1500 address 02:00:c0:a8:00:0d
 ip -n n3 link add cali3aee842c7f7 address ee:ee:ee:ee:ee:ee mtu 1500 type veth peer name eth0 address 0a:58:0a:f4:03:02 mtu 1500 netns default.web-l6lqt6p8dn-fbxw8
 ip -n default.web-l6lqt6p8dn-fbxw8 link set eth0 up
 ip -n n3 link set cali3aee842c7f7 up
@@ -242,6 +254,10 @@ ip netns exec n3 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n3 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n3 sysctl -qw net/ipv4/conf/cali3aee842c7f7/proxy_arp=1
 ip netns exec n3 sysctl -qw net/ipv4/neigh/cali3aee842c7f7/proxy_delay=0
+ip -n n3 neighbour replace 192.168.0.200 lladdr 02:00:c0:a8:00:c8 dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 10.244.3.2 lladdr 0a:58:0a:f4:03:02 dev cali3aee842c7f7 nud permanent
 ip -n n3 route add 0.0.0.0/0 dev n3-eth0 scope link
 ip -n n3 route add blackhole 10.244.3.0/24 proto 4
 ip -n n3 route add 10.244.3.2/32 dev cali3aee842c7f7 scope link
@@ -283,7 +299,7 @@ router bgp 64512
  coalesce-time 50
  neighbor MESH peer-group
  neighbor MESH remote-as internal
- neighbor MESH timers 3 9
+ neighbor MESH timers 60 180
  neighbor MESH timers connect 1
  neighbor MESH advertisement-interval 0
  neighbor MESH bfd
@@ -322,20 +338,24 @@ until [ -e /run/testbed-plan/n3/run/frr/bfdd.vty ]; do sleep 0.05; done
 
 # pod/default/fixed
 ip -n default.fixed address add 10.244.1.9/32 dev eth0
+ip -n default.fixed neighbour replace 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud permanent
 ip -n default.fixed route add 169.254.1.1/32 dev eth0 scope link
 ip -n default.fixed route add 0.0.0.0/0 via 169.254.1.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-vkf9l
 ip -n default.web-l6lqt6p8dn-vkf9l address add 10.244.2.2/32 dev eth0
+ip -n default.web-l6lqt6p8dn-vkf9l neighbour replace 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-vkf9l route add 169.254.1.1/32 dev eth0 scope link
 ip -n default.web-l6lqt6p8dn-vkf9l route add 0.0.0.0/0 via 169.254.1.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-fbxw8
 ip -n default.web-l6lqt6p8dn-fbxw8 address add 10.244.3.2/32 dev eth0
+ip -n default.web-l6lqt6p8dn-fbxw8 neighbour replace 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-fbxw8 route add 169.254.1.1/32 dev eth0 scope link
 ip -n default.web-l6lqt6p8dn-fbxw8 route add 0.0.0.0/0 via 169.254.1.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-wzhmt
 ip -n default.web-l6lqt6p8dn-wzhmt address add 10.244.1.2/32 dev eth0
+ip -n default.web-l6lqt6p8dn-wzhmt neighbour replace 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-wzhmt route add 169.254.1.1/32 dev eth0 scope link
 ip -n default.web-l6lqt6p8dn-wzhmt route add 0.0.0.0/0 via 169.254.1.1 dev eth0

@@ -48,14 +48,17 @@ tc qdisc add dev s1-eth3 root handle 1: tbf rate 1000000000bit burst 500000 late
 tc qdisc add dev s1-eth3 parent 1:1 handle 10: netem delay 5000us loss 1%
 
 # external/client
-ip -n client link set client-eth0 mtu 1500
+ip -n client link set client-eth0 mtu 1500 address 02:00:c0:a8:00:c8
 ip -n client address add 192.168.0.200/24 broadcast + dev client-eth0
 ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip -n client neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev client-eth0 nud permanent
+ip -n client neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev client-eth0 nud permanent
+ip -n client neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev client-eth0 nud permanent
 tc -n client qdisc add dev client-eth0 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
 tc -n client qdisc add dev client-eth0 parent 1:1 handle 10: netem delay 5000us loss 1%
 
 # node/n1
-ip -n n1 link set n1-eth0 mtu 1500
+ip -n n1 link set n1-eth0 mtu 1500 address 02:00:c0:a8:00:0b
 ip -n n1 link add cni0 address 0a:58:0a:f4:01:01 mtu 1450 type bridge
 ip -n n1 link set cni0 up
 ip -n n1 link add veth319f6b4c456 mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:01:09 mtu 1450 netns default.fixed
@@ -78,6 +81,11 @@ ip netns exec n1 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n1 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n1 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n1 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n1 neighbour replace 192.168.0.200 lladdr 02:00:c0:a8:00:c8 dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 10.244.1.9 lladdr 0a:58:0a:f4:01:09 dev cni0 nud permanent
+ip -n n1 neighbour replace 10.244.1.2 lladdr 0a:58:0a:f4:01:02 dev cni0 nud permanent
 ip -n n1 neighbour replace 10.244.2.0 lladdr 0e:f1:c0:a8:00:0c dev flannel.1 nud permanent
 ip -n n1 neighbour replace 10.244.3.0 lladdr 0e:f1:c0:a8:00:0d dev flannel.1 nud permanent
 bridge -n n1 fdb append 0e:f1:c0:a8:00:0c dev flannel.1 dst 192.168.0.12 self permanent
@@ -107,7 +115,7 @@ COMMIT
 RULES
 
 # node/n2
-ip -n n2 link set n2-eth0 mtu 1500
+ip -n n2 link set n2-eth0 mtu 1500 address 02:00:c0:a8:00:0c
 ip -n n2 link add cni0 address 0a:58:0a:f4:02:01 mtu 1450 type bridge
 ip -n n2 link set cni0 up
 ip -n n2 link add veth29127f80132 mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:02:02 mtu 1450 netns default.web-l6lqt6p8dn-vkf9l
@@ -125,6 +133,10 @@ ip netns exec n2 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n2 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n2 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n2 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n2 neighbour replace 192.168.0.200 lladdr 02:00:c0:a8:00:c8 dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 10.244.2.2 lladdr 0a:58:0a:f4:02:02 dev cni0 nud permanent
 ip -n n2 neighbour replace 10.244.1.0 lladdr 0e:f1:c0:a8:00:0b dev flannel.1 nud permanent
 ip -n n2 neighbour replace 10.244.3.0 lladdr 0e:f1:c0:a8:00:0d dev flannel.1 nud permanent
 bridge -n n2 fdb append 0e:f1:c0:a8:00:0b dev flannel.1 dst 192.168.0.11 self permanent
@@ -154,7 +166,7 @@ COMMIT
 RULES
 
 # node/n3
-ip -n n3 link set n3-eth0 mtu 1500
+ip -n n3 link set n3-eth0 mtu 1500 address 02:00:c0:a8:00:0d
 ip -n n3 link add cni0 address 0a:58:0a:f4:03:01 mtu 1450 type bridge
 ip -n n3 link set cni0 up
 ip -n n3 link add veth3aee842c7f7 mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:03:02 mtu 1450 netns default.web-l6lqt6p8dn-fbxw8
@@ -172,6 +184,10 @@ ip netns exec n3 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n3 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n3 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n3 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n3 neighbour replace 192.168.0.200 lladdr 02:00:c0:a8:00:c8 dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 10.244.3.2 lladdr 0a:58:0a:f4:03:02 dev cni0 nud permanent
 ip -n n3 neighbour replace 10.244.1.0 lladdr 0e:f1:c0:a8:00:0b dev flannel.1 nud permanent
 ip -n n3 neighbour replace 10.244.2.0 lladdr 0e:f1:c0:a8:00:0c dev flannel.1 nud permanent
 bridge -n n3 fdb append 0e:f1:c0:a8:00:0b dev flannel.1 dst 192.168.0.11 self permanent
@@ -202,16 +218,20 @@ RULES
 
 # pod/default/fixed
 ip -n default.fixed address add 10.244.1.9/24 broadcast + dev eth0
+ip -n default.fixed neighbour replace 10.244.1.1 lladdr 0a:58:0a:f4:01:01 dev eth0 nud permanent
 ip -n default.fixed route add 0.0.0.0/0 via 10.244.1.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-vkf9l
 ip -n default.web-l6lqt6p8dn-vkf9l address add 10.244.2.2/24 broadcast + dev eth0
+ip -n default.web-l6lqt6p8dn-vkf9l neighbour replace 10.244.2.1 lladdr 0a:58:0a:f4:02:01 dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-vkf9l route add 0.0.0.0/0 via 10.244.2.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-fbxw8
 ip -n default.web-l6lqt6p8dn-fbxw8 address add 10.244.3.2/24 broadcast + dev eth0
+ip -n default.web-l6lqt6p8dn-fbxw8 neighbour replace 10.244.3.1 lladdr 0a:58:0a:f4:03:01 dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-fbxw8 route add 0.0.0.0/0 via 10.244.3.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-wzhmt
 ip -n default.web-l6lqt6p8dn-wzhmt address add 10.244.1.2/24 broadcast + dev eth0
+ip -n default.web-l6lqt6p8dn-wzhmt neighbour replace 10.244.1.1 lladdr 0a:58:0a:f4:01:01 dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-wzhmt route add 0.0.0.0/0 via 10.244.1.1 dev eth0

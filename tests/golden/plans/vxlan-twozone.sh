@@ -59,13 +59,16 @@ sysctl -qw net/ipv6/conf/all/disable_ipv6=1
 tc qdisc add dev s2-eth1 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
 
 # external/client
-ip -n client link set client-eth0 mtu 1500
+ip -n client link set client-eth0 mtu 1500 address 02:00:c0:a8:01:c8
 ip -n client address add 192.168.1.200/24 broadcast + dev client-eth0
 ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
+ip -n client neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev client-eth0 nud permanent
+ip -n client neighbour replace 192.168.1.12 lladdr 02:00:c0:a8:01:0c dev client-eth0 nud permanent
+ip -n client neighbour replace 192.168.1.1 lladdr 02:00:c0:a8:01:01 dev client-eth0 nud permanent
 ip -n client route add 0.0.0.0/0 via 192.168.1.1 dev client-eth0
 
 # node/n1
-ip -n n1 link set n1-eth0 mtu 1500
+ip -n n1 link set n1-eth0 mtu 1500 address 02:00:c0:a8:01:0b
 ip -n n1 link add cni0 address 0a:58:0a:f4:01:01 mtu 1450 type bridge
 ip -n n1 link set cni0 up
 ip -n n1 link add veth319f6b4c456 mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:01:09 mtu 1450 netns default.fixed
@@ -83,6 +86,10 @@ ip netns exec n1 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n1 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n1 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n1 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n1 neighbour replace 192.168.1.200 lladdr 02:00:c0:a8:01:c8 dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 192.168.1.12 lladdr 02:00:c0:a8:01:0c dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 192.168.1.1 lladdr 02:00:c0:a8:01:01 dev n1-eth0 nud permanent
+ip -n n1 neighbour replace 10.244.1.9 lladdr 0a:58:0a:f4:01:09 dev cni0 nud permanent
 ip -n n1 neighbour replace 10.244.2.0 lladdr 0e:f1:c0:a8:01:0c dev flannel.1 nud permanent
 ip -n n1 neighbour replace 10.244.3.0 lladdr 0e:f1:c0:a8:02:0b dev flannel.1 nud permanent
 ip -n n1 neighbour replace 10.244.4.0 lladdr 0e:f1:c0:a8:02:0c dev flannel.1 nud permanent
@@ -113,7 +120,7 @@ COMMIT
 RULES
 
 # node/n2
-ip -n n2 link set n2-eth0 mtu 1500
+ip -n n2 link set n2-eth0 mtu 1500 address 02:00:c0:a8:01:0c
 ip -n n2 link add cni0 address 0a:58:0a:f4:02:01 mtu 1450 type bridge
 ip -n n2 link set cni0 up
 ip -n n2 link add veth29127f80132 mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:02:02 mtu 1450 netns default.web-l6lqt6p8dn-vkf9l
@@ -131,6 +138,10 @@ ip netns exec n2 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n2 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n2 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n2 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n2 neighbour replace 192.168.1.200 lladdr 02:00:c0:a8:01:c8 dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 192.168.1.1 lladdr 02:00:c0:a8:01:01 dev n2-eth0 nud permanent
+ip -n n2 neighbour replace 10.244.2.2 lladdr 0a:58:0a:f4:02:02 dev cni0 nud permanent
 ip -n n2 neighbour replace 10.244.1.0 lladdr 0e:f1:c0:a8:01:0b dev flannel.1 nud permanent
 ip -n n2 neighbour replace 10.244.3.0 lladdr 0e:f1:c0:a8:02:0b dev flannel.1 nud permanent
 ip -n n2 neighbour replace 10.244.4.0 lladdr 0e:f1:c0:a8:02:0c dev flannel.1 nud permanent
@@ -161,7 +172,7 @@ COMMIT
 RULES
 
 # node/n3
-ip -n n3 link set n3-eth0 mtu 1500
+ip -n n3 link set n3-eth0 mtu 1500 address 02:00:c0:a8:02:0b
 ip -n n3 link add cni0 address 0a:58:0a:f4:03:01 mtu 1450 type bridge
 ip -n n3 link set cni0 up
 ip -n n3 link add veth3aee842c7f7 mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:03:02 mtu 1450 netns default.web-l6lqt6p8dn-fbxw8
@@ -179,6 +190,9 @@ ip netns exec n3 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n3 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n3 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n3 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n3 neighbour replace 192.168.2.12 lladdr 02:00:c0:a8:02:0c dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 192.168.2.1 lladdr 02:00:c0:a8:02:01 dev n3-eth0 nud permanent
+ip -n n3 neighbour replace 10.244.3.2 lladdr 0a:58:0a:f4:03:02 dev cni0 nud permanent
 ip -n n3 neighbour replace 10.244.1.0 lladdr 0e:f1:c0:a8:01:0b dev flannel.1 nud permanent
 ip -n n3 neighbour replace 10.244.2.0 lladdr 0e:f1:c0:a8:01:0c dev flannel.1 nud permanent
 ip -n n3 neighbour replace 10.244.4.0 lladdr 0e:f1:c0:a8:02:0c dev flannel.1 nud permanent
@@ -209,7 +223,7 @@ COMMIT
 RULES
 
 # node/n4
-ip -n n4 link set n4-eth0 mtu 1500
+ip -n n4 link set n4-eth0 mtu 1500 address 02:00:c0:a8:02:0c
 ip -n n4 link add cni0 address 0a:58:0a:f4:04:01 mtu 1450 type bridge
 ip -n n4 link set cni0 up
 ip -n n4 link add veth5ac563f486a mtu 1450 type veth peer name eth0 address 0a:58:0a:f4:04:02 mtu 1450 netns default.web-l6lqt6p8dn-wzhmt
@@ -227,6 +241,9 @@ ip netns exec n4 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec n4 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec n4 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec n4 sysctl -qw net/bridge/bridge-nf-call-iptables=1
+ip -n n4 neighbour replace 192.168.2.11 lladdr 02:00:c0:a8:02:0b dev n4-eth0 nud permanent
+ip -n n4 neighbour replace 192.168.2.1 lladdr 02:00:c0:a8:02:01 dev n4-eth0 nud permanent
+ip -n n4 neighbour replace 10.244.4.2 lladdr 0a:58:0a:f4:04:02 dev cni0 nud permanent
 ip -n n4 neighbour replace 10.244.1.0 lladdr 0e:f1:c0:a8:01:0b dev flannel.1 nud permanent
 ip -n n4 neighbour replace 10.244.2.0 lladdr 0e:f1:c0:a8:01:0c dev flannel.1 nud permanent
 ip -n n4 neighbour replace 10.244.3.0 lladdr 0e:f1:c0:a8:02:0b dev flannel.1 nud permanent
@@ -257,8 +274,8 @@ COMMIT
 RULES
 
 # router/r1
-ip -n r1 link set r1-eth0 mtu 1500
-ip -n r1 link set r1-eth1 mtu 1500
+ip -n r1 link set r1-eth0 mtu 1500 address 02:00:c0:a8:01:01
+ip -n r1 link set r1-eth1 mtu 1500 address 02:00:c0:a8:02:01
 ip -n r1 address add 192.168.1.1/24 broadcast + dev r1-eth0
 ip -n r1 address add 192.168.2.1/24 broadcast + dev r1-eth1
 ip netns exec r1 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
@@ -266,6 +283,11 @@ ip netns exec r1 sysctl -qw net/ipv4/ip_forward=1
 ip netns exec r1 sysctl -qw net/ipv4/conf/all/rp_filter=0
 ip netns exec r1 sysctl -qw net/ipv4/conf/default/rp_filter=0
 ip netns exec r1 sysctl -qw net/ipv4/fib_multipath_hash_policy=1
+ip -n r1 neighbour replace 192.168.1.200 lladdr 02:00:c0:a8:01:c8 dev r1-eth0 nud permanent
+ip -n r1 neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev r1-eth0 nud permanent
+ip -n r1 neighbour replace 192.168.1.12 lladdr 02:00:c0:a8:01:0c dev r1-eth0 nud permanent
+ip -n r1 neighbour replace 192.168.2.11 lladdr 02:00:c0:a8:02:0b dev r1-eth1 nud permanent
+ip -n r1 neighbour replace 192.168.2.12 lladdr 02:00:c0:a8:02:0c dev r1-eth1 nud permanent
 tc -n r1 qdisc add dev r1-eth1 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
 mkdir -p /etc/netns/r1/frr
 cat > /etc/netns/r1/frr/zebra.conf <<'FILE'
@@ -324,16 +346,20 @@ until [ -e /run/testbed-plan/r1/run/frr/bgpd.vty ]; do sleep 0.05; done
 
 # pod/default/fixed
 ip -n default.fixed address add 10.244.1.9/24 broadcast + dev eth0
+ip -n default.fixed neighbour replace 10.244.1.1 lladdr 0a:58:0a:f4:01:01 dev eth0 nud permanent
 ip -n default.fixed route add 0.0.0.0/0 via 10.244.1.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-vkf9l
 ip -n default.web-l6lqt6p8dn-vkf9l address add 10.244.2.2/24 broadcast + dev eth0
+ip -n default.web-l6lqt6p8dn-vkf9l neighbour replace 10.244.2.1 lladdr 0a:58:0a:f4:02:01 dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-vkf9l route add 0.0.0.0/0 via 10.244.2.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-fbxw8
 ip -n default.web-l6lqt6p8dn-fbxw8 address add 10.244.3.2/24 broadcast + dev eth0
+ip -n default.web-l6lqt6p8dn-fbxw8 neighbour replace 10.244.3.1 lladdr 0a:58:0a:f4:03:01 dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-fbxw8 route add 0.0.0.0/0 via 10.244.3.1 dev eth0
 
 # pod/default/web-l6lqt6p8dn-wzhmt
 ip -n default.web-l6lqt6p8dn-wzhmt address add 10.244.4.2/24 broadcast + dev eth0
+ip -n default.web-l6lqt6p8dn-wzhmt neighbour replace 10.244.4.1 lladdr 0a:58:0a:f4:04:01 dev eth0 nud permanent
 ip -n default.web-l6lqt6p8dn-wzhmt route add 0.0.0.0/0 via 10.244.4.1 dev eth0

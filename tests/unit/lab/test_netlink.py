@@ -16,7 +16,17 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from testbed.lab import netlink
-from testbed.plan.model import Address, Bridge, Fdb, Neighbour, NextHop, Route, Veth, Vxlan
+from testbed.plan.model import (
+    Address,
+    Bridge,
+    Fdb,
+    Neighbour,
+    NextHop,
+    Port,
+    Route,
+    Veth,
+    Vxlan,
+)
 
 CLASSES = {"link": ifinfmsg, "addr": ifaddrmsg, "route": rtmsg, "neigh": ndmsg, "fdb": ndmsg}
 REQUEST, REPLACE, EXCL, CREATE = 0x1, 0x100, 0x200, 0x400
@@ -148,7 +158,13 @@ DECODED: dict[str, tuple[str, bytes, int, int, dict[str, Any]]] = {
     ),
     "up": ("link", netlink.set_up(5), 16, REQUEST, link(index=5, flags=1, change=1)),
     "down": ("link", netlink.set_up(5, up=False), 16, REQUEST, link(index=5, change=1)),
-    "mtu": ("link", netlink.set_mtu(5, 9000), 16, REQUEST, link(index=5, IFLA_MTU=9000)),
+    "port": (
+        "link",
+        netlink.port(Port("n1-eth0", 9000, "02:00:c0:a8:00:0b"), 5),
+        16,
+        REQUEST,
+        link(index=5, IFLA_MTU=9000, IFLA_ADDRESS="02:00:c0:a8:00:0b"),
+    ),
     "no link": ("link", netlink.delete_link(5), 17, REQUEST, link(index=5)),
     "address": (
         "addr",
@@ -345,7 +361,7 @@ ENCODED: dict[str, dict[str, Any]] = {
     },
     "up": {"index": 5, "state": "up"},
     "down": {"index": 5, "state": "down"},
-    "mtu": {"index": 5, "mtu": 9000},
+    "port": {"index": 5, "mtu": 9000, "address": "02:00:c0:a8:00:0b"},
     "no link": {"index": 5},
     "address": {"index": 5, "address": "10.1.0.70", "prefixlen": 26, "broadcast": "10.1.0.127"},
     "address without broadcast": {
