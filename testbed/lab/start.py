@@ -31,9 +31,16 @@ class Started:
     lease: socket.socket
 
     def let_go(self) -> None:
-        """Lets the lab live on after this process."""
-        protocol.send(self.lease, {})
-        self.lease.close()
+        """Lets the lab live on after this process.
+
+        Raises:
+            LabError: It has ended meanwhile.
+        """
+        with self.lease:
+            try:
+                protocol.send(self.lease, {})
+            except OSError:
+                raise _died(self.name) from None
 
 
 def start(
@@ -73,12 +80,16 @@ def start(
     return Started(name, _follow(name, ours, progress), ours)
 
 
+def _died(name: str) -> LabError:
+    return LabError(f"the supervisor of lab {name!r} died")
+
+
 def _follow(name: str, lease: socket.socket, progress: Callable[[str], None]) -> list[str]:
     while True:
         try:
             message, _ = protocol.receive(lease)
         except EOFError:
-            raise LabError(f"the supervisor of lab {name!r} died") from None
+            raise _died(name) from None
         if "progress" in message:
             progress(message["progress"])
         elif "error" in message:
