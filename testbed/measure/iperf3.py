@@ -21,6 +21,10 @@ from testbed.measure.process import Flow
 
 _READY = "Server listening"
 
+CONGESTION_CONTROL = "cubic"
+"""Linux' own default (RFC 9438), said aloud: a machine may have another one, such as bbr, whose
+pacing would make its figures differ from all others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -102,7 +106,9 @@ def run(
     """
     argv = ["iperf3", "--client", flow.address, "--json", "--time", str(seconds)]
     argv += ["--parallel", str(streams)]
-    if udp_rate is not None:
+    if udp_rate is None:
+        argv += ["--congestion", CONGESTION_CONTROL]
+    else:
         argv += ["--udp", "--bitrate", str(int(udp_rate))]
     serve = ["iperf3", "--server", "--one-off", "--forceflush"]
     with process.server(flow, serve, raw, _READY):
