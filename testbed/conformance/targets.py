@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from testbed.lab.client import Lab
 
 _ENDED = ("Succeeded", "Failed")
+_ENTERING = 2.0  # seconds that a container's process may take to enter its pod
 LOCALHOST = "127.0.0.1"
 NOBODY = -1
 
@@ -116,11 +119,24 @@ def _open_pods(lab: Lab, found: Targets, wanted: Callable[[Mapping[str, str]], b
 def _open_containers(lab: Lab, found: Targets) -> None:
     """Those that run a process, from the sandbox's own /proc, as its supervisor sees it."""
     processes: dict[str, dict[str, int]] = lab.ask("processes")
+    outside = Path(f"/proc/{lab.pid}/ns/net").stat().st_ino
     for pod in found.pods:
         group = []
         for container, pid in processes.get(pod.name, {}).items():
             with suppress(FileNotFoundError):  # it has ended meanwhile
-                path = f"/proc/{lab.pid}/root/proc/{pid}/ns/net"
-                netns = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                netns = _open_entered(Path(f"/proc/{lab.pid}/root/proc/{pid}/ns/net"), outside)
                 group.append(Target(f"{pod.name}[{container}]", pod.node, LOCALHOST, netns))
         found.containers[pod.name] = group
+
+
+def _open_entered(path: Path, outside: int) -> int:
+    """A process's namespace, which it enters only a moment after its start.
+
+    Args:
+        path: The namespace in /proc.
+        outside: The inode number of the one where processes start.
+    """
+    end = time.monotonic() + _ENTERING
+    while path.stat().st_ino == outside and time.monotonic() < end:
+        time.sleep(0.002)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
