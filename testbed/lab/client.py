@@ -114,14 +114,10 @@ class Lab:
         """Descriptors of a target's namespaces, and the environment of a program in it."""
         arguments = {"target": namespace_of(target), "container": container}
         environment, descriptors = self._ask("enter", arguments)
-        kinds = dict(zip(("uts", "net", "mount"), descriptors, strict=True))
-        ours = {
-            kind: os.open(f"/proc/{self.pid}/ns/{kind}_for_children", os.O_RDONLY)
-            if kind == "pid"
-            else os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY)
-            for kind in ("pid", "ipc")
-        }
-        return {kind: {**ours, **kinds}[kind] for kind in join.KINDS}, environment
+        found = dict(zip(join.OWN_KINDS, descriptors, strict=True))
+        for kind, file in (("pid", "pid_for_children"), ("ipc", "ipc")):
+            found[kind] = os.open(f"/proc/{self.pid}/ns/{file}", os.O_RDONLY)
+        return {kind: found[kind] for kind in join.KINDS}, environment
 
     def netns(self, target: str) -> int:
         """A descriptor of a target's network namespace, which the caller closes."""

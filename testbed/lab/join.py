@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 KINDS = ("pid", "ipc", "uts", "net", "mount")
-"""The kinds of namespace, in the order in which descriptors of them travel."""
+"""The kinds of namespace, in the order in which they are joined."""
+
+OWN_KINDS = ("uts", "net", "mount")
+"""Those that each pod or host has of its own, the rest being the sandbox's; the order in which
+descriptors of them travel."""
 
 Descriptors = dict[str, int]
 """Kind of namespace → an open descriptor of one."""

@@ -12,20 +12,17 @@ from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.model import BoundPod
 from testbed.errors import InputError
-from testbed.lab import hosts, join, podns, programs, status
-from testbed.lab.containers import Program
+from testbed.lab import hosts, programs, status
+from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.netns import NetNs
-from testbed.lab.sandbox import STATE
 from testbed.objects import Object
 from testbed.plan import build
 from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
 from testbed.spec import Spec
-
-_PODS = STATE / "pods"
 
 
 class Lab:
@@ -38,6 +35,7 @@ class Lab:
     Attributes:
         spec: What it is to be now; ``apply`` and ``delete`` change it.
         kubelet: The pods' processes.
+        entries: The ways into pods and hosts, once the lab is built.
     """
 
     def __init__(self, name: str, spec: Spec) -> None:
@@ -48,7 +46,6 @@ class Lab:
         self._plan = Plan()
         self._born = _now()
         self._created: dict[Key, str] = {}
-        self._environments: dict[str, join.Descriptors] = {}
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -58,16 +55,17 @@ class Lab:
         """
         progress("fabric")
         private = hosts.prepare(self.spec.plan)
-        self._fabric = Fabric(self.spec.topology, private)
-        self._daemons = hosts.Daemons(self._fabric)
+        fabric = Fabric(self.spec.topology, private)
+        self.entries = Entries(self._executor, self.kubelet, fabric)
         known = self._executor.namespaces
         known[FABRIC] = NetNs(FABRIC, os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         for host in self.spec.topology.hosts:
             name = f"{host.role}/{host.name}"
-            known[name] = NetNs(name, self._fabric.hosts[host.name].net)
+            known[name] = NetNs(name, fabric.hosts[host.name].net)
         progress(f"network of {len(self.spec.cluster.pods)} pods")
         self._enact(self.spec)
         progress("daemons")
+        self._daemons = hosts.Daemons(fabric)
         self._daemons.start(self.spec.plan)
 
     def wait(self, seconds: float) -> list[str]:
@@ -117,7 +115,7 @@ class Lab:
         ]
         self.kubelet.stop(gone)
         for key in gone:
-            self._forget(f"pod/{key[0]}/{key[1]}")
+            self.entries.forget(f"pod/{key[0]}/{key[1]}")
         change = diff(self._plan, plan)
         self._executor.apply(change)
         self._plan, self.spec = plan, new
@@ -127,68 +125,13 @@ class Lab:
         self._created |= {pod.key: _now() for pod in fresh}
         self.kubelet.start([self._runtime(pod) for pod in fresh])
 
-    def _forget(self, namespace: str) -> None:
-        for descriptor in self._environments.pop(namespace, {}).values():
-            os.close(descriptor)
-
     def _runtime(self, bound: BoundPod) -> PodRuntime:
         return PodRuntime(
             bound,
             programs.of_pod(bound, self._pod(bound.key)),
-            lambda: self._namespaces(bound.namespace),
+            lambda: self.entries.namespaces(bound.namespace),
             self.kubelet.notify,
         )
-
-    def _namespaces(self, name: str) -> join.Descriptors:
-        """The descriptors of a namespace's pod or host; a pod's are made on first need."""
-        if name not in self._environments:
-            self._environments[name] = self._executor.run(lambda: self._make_environment(name))
-        return {**self._environments[name], "net": self.netns(name)}
-
-    def _make_environment(self, name: str) -> join.Descriptors:
-        if name in self._environments:
-            return self._environments[name]
-        kind, _, rest = name.partition("/")
-        if kind != "pod":
-            mount = os.dup(self._fabric.hosts[rest].mount)
-            return {"uts": podns.make_uts(rest), "mount": mount}
-        bound = self._bound(name)
-        folder = _PODS / "_".join(bound.key)
-        host = programs.host_name(bound)
-        return podns.make(self._executor.namespaces[name], folder, host, bound.address)
-
-    def _bound(self, name: str) -> BoundPod:
-        _, namespace, pod = name.split("/")
-        running = self.kubelet.pods.get((namespace, pod))
-        return running.bound if running else self.spec.cluster.pods[namespace, pod]
-
-    def enter(self, name: str, container: str | None) -> tuple[dict[str, str], list[int]]:
-        """The environment and the descriptors to run a program in a pod or on a host.
-
-        Args:
-            name: Name of the namespace in the plan.
-            container: Of a pod; None for its first.
-
-        Raises:
-            InputError: There is no such pod, host or container.
-        """
-        net = self.netns(name)
-        variables = {"PATH": programs.PATH}
-        if name.startswith("pod/"):
-            _, namespace, pod = name.split("/")
-            variables |= self._program((namespace, pod), container).environment
-        own = self._namespaces(name)
-        return dict(variables), [own["uts"], net, own["mount"]]
-
-    def netns(self, name: str) -> int:
-        """The descriptor of a network namespace by its name in the plan.
-
-        Raises:
-            InputError: There is no such pod or host.
-        """
-        if name not in self._executor.namespaces:
-            raise InputError(f"lab {self.name!r} has no {name}")
-        return self._executor.namespaces[name].descriptor
 
     def processes(self) -> dict[str, dict[str, int]]:
         """``NAMESPACE/POD`` → container → its process, as the sandbox numbers it.
@@ -207,15 +150,8 @@ class Lab:
         Raises:
             InputError: There is no such pod or container.
         """
-        if key not in self.kubelet.pods:
-            raise InputError(f"pods {key[1]!r} not found in namespace {key[0]!r}")
-        path = self._program(key, container).log
+        path = self.entries.program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
-
-    def _program(self, key: Key, container: str | None) -> Program:
-        runtime = self.kubelet.pods[key]
-        known = [c.program for c in (*runtime.containers, *runtime.init)]
-        return programs.named(known, container, key[1])
 
     def set_link(self, a: str, b: str, *, up: bool) -> None:
         """Takes the link between two hosts or switches down or up, at its first end.

@@ -18,6 +18,7 @@ from typing import Any
 from testbed import objects
 from testbed.errors import LabError, TestbedError
 from testbed.lab import directory, protocol
+from testbed.lab.join import OWN_KINDS
 from testbed.lab.lab import Lab
 from testbed.objects import Object, Source
 
@@ -61,12 +62,12 @@ def _delete(lab: Lab, keys: list[list[str]]) -> Answer:
 
 
 def _enter(lab: Lab, target: str, container: str | None = None) -> Answer:
-    variables, descriptors = lab.enter(target, container)
-    return variables, descriptors
+    variables, found = lab.entries.enter(target, container)
+    return variables, [found[kind] for kind in OWN_KINDS]
 
 
 def _netns(lab: Lab, target: str) -> Answer:
-    return None, [lab.netns(target)]
+    return None, [lab.entries.netns(target)]
 
 
 def _processes(lab: Lab) -> Answer:

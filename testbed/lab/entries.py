@@ -1,0 +1,105 @@
+"""Ways into a lab: the namespaces of pods and hosts, as descriptors to join.
+
+A pod's mount and UTS namespaces are made when somebody first needs them, a host's UTS namespace
+likewise.
+"""
+
+from __future__ import annotations
+
+import os
+
+from testbed.errors import InputError
+from testbed.lab import join, podns, programs
+from testbed.lab.containers import Program
+from testbed.lab.executor import Executor
+from testbed.lab.fabric import Fabric
+from testbed.lab.kubelet import Key, Kubelet
+from testbed.lab.sandbox import STATE
+
+_PODS = STATE / "pods"
+
+
+class Entries:
+    """The ways into one lab.
+
+    Args:
+        executor: Has the network namespaces, and the thread that can enter others.
+        kubelet: Has the pods.
+        fabric: Has the hosts.
+    """
+
+    def __init__(self, executor: Executor, kubelet: Kubelet, fabric: Fabric) -> None:
+        self._executor, self._kubelet, self._fabric = executor, kubelet, fabric
+        self._made: dict[str, join.Descriptors] = {}
+
+    def netns(self, name: str) -> int:
+        """The descriptor of a network namespace by its name in the plan.
+
+        Raises:
+            InputError: There is no such pod or host.
+        """
+        if name not in self._executor.namespaces:
+            raise InputError(f"this lab has no {name}")
+        return self._executor.namespaces[name].descriptor
+
+    def namespaces(self, name: str) -> join.Descriptors:
+        """The network, mount and UTS namespaces of a pod or host.
+
+        Raises:
+            InputError: There is no such pod or host.
+        """
+        net = self.netns(name)
+        if name not in self._made:
+            self._executor.run(lambda: self._make(name))
+        return {**self._made[name], "net": net}
+
+    def _make(self, name: str) -> None:
+        if name in self._made:  # somebody else was first
+            return
+        kind, _, rest = name.partition("/")
+        if kind == "pod":
+            bound = self._kubelet.pods[_key(name)].bound
+            netns, folder = self._executor.namespaces[name], _PODS / "_".join(bound.key)
+            host = programs.host_name(bound)
+            self._made[name] = podns.make(netns, folder, host, bound.address)
+        else:
+            mount = os.dup(self._fabric.hosts[rest].mount)
+            self._made[name] = {"uts": podns.make_uts(rest), "mount": mount}
+
+    def forget(self, name: str) -> None:
+        """Gives back what was made for a pod that goes."""
+        for descriptor in self._made.pop(name, {}).values():
+            os.close(descriptor)
+
+    def enter(self, name: str, container: str | None) -> tuple[dict[str, str], join.Descriptors]:
+        """The variables and the namespaces of a program in a pod or on a host.
+
+        Args:
+            name: Name of the namespace in the plan.
+            container: Of a pod; None for its first.
+
+        Raises:
+            InputError: There is no such pod, host or container.
+        """
+        self.netns(name)
+        variables = {"PATH": programs.PATH}
+        if name.startswith("pod/"):
+            variables |= self.program(_key(name), container).environment
+        return variables, self.namespaces(name)
+
+    def program(self, key: Key, container: str | None) -> Program:
+        """What a container of a pod runs.
+
+        Raises:
+            InputError: There is no such pod or container.
+        """
+        if key not in self._kubelet.pods:
+            raise InputError(f"pods {key[1]!r} not found in namespace {key[0]!r}")
+        runtime = self._kubelet.pods[key]
+        known = [c.program for c in (*runtime.containers, *runtime.init)]
+        return programs.named(known, container, key[1])
+
+
+def _key(name: str) -> Key:
+    _, namespace, pod = name.split("/")
+    return namespace, pod
