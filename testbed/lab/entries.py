@@ -39,7 +39,7 @@ class Entries:
             InputError: There is no such pod or host.
         """
         if name not in self._executor.namespaces:
-            raise InputError(f"this lab has no {name}")
+            raise _not_found(name)
         return self._executor.namespaces[name].descriptor
 
     def namespaces(self, name: str) -> join.Descriptors:
@@ -94,10 +94,18 @@ class Entries:
             InputError: There is no such pod or container.
         """
         if key not in self._kubelet.pods:
-            raise InputError(f"pods {key[1]!r} not found in namespace {key[0]!r}")
+            raise _not_found(f"pod/{key[0]}/{key[1]}")
         runtime = self._kubelet.pods[key]
         known = [c.program for c in (*runtime.containers, *runtime.init)]
         return programs.named(known, container, key[1])
+
+
+def _not_found(name: str) -> InputError:
+    kind, _, rest = name.partition("/")
+    if kind != "pod":
+        return InputError(f"this lab has no {kind} {rest!r}")
+    namespace, pod = _key(name)
+    return InputError(f"pod {pod!r} not found in namespace {namespace!r}")
 
 
 def _key(name: str) -> Key:
