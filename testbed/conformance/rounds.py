@@ -21,8 +21,8 @@ PATIENCE = 3.2
 SYN after 1 s and 3 s (RFC 6298; from Linux 6.5 on each second), and gives an ARP request up, with
 an error that tells more than silence, after 3 s."""
 
-LIMIT = 20.0
-"""Seconds after which a round waits for nothing any more."""
+LIMIT = 15.0
+"""Seconds, and a millisecond more for each trial, after which a round waits for nothing any more."""
 
 _REPEAT = 0.4  # seconds until a datagram is sent again
 _LULL = 0.6  # seconds without an answer after which the next wave starts
@@ -172,7 +172,8 @@ class Round:
         now = time.monotonic()
         if not self._open:
             return now >= self._began + self._least
-        return now >= min(self._last + patience, self._began + LIMIT)
+        limit = LIMIT + len(self.trials) / 1000
+        return now >= min(self._last + patience, self._began + limit)
 
     def _repeat(self, trials: Sequence[Trial], repeat: Callable[[Trial], None]) -> None:
         now = time.monotonic()
