@@ -22,7 +22,7 @@ SYN after 1 s and 3 s (RFC 6298; from Linux 6.5 on each second), and gives an AR
 an error that tells more than silence, after 3 s."""
 
 LIMIT = 15.0
-"""Seconds, and a millisecond more for each trial, after which a round waits for nothing any more."""
+"""Seconds after which a round waits for nothing any more, and a millisecond more for each trial."""
 
 _REPEAT = 0.4  # seconds until a datagram is sent again
 _LULL = 0.6  # seconds without an answer after which the next wave starts
