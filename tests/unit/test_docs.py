@@ -16,7 +16,8 @@ from testbed.topology.settings import CLUSTER_KEYS, PARSERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "results/README.md")),
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "results/README")),
+    ROOT / "benchmarks/README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
