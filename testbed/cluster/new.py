@@ -16,6 +16,11 @@ from testbed.errors import InputError, Where
 from testbed.objects import Namespace, from_manifest
 from testbed.topology.model import Host, Topology
 
+_RESERVED = tuple(
+    IPv4Network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+)
+
 
 def new(topology: Topology, options: Options) -> Cluster:
     """A cluster of the topology's nodes with no pods.
@@ -34,7 +39,10 @@ def new(topology: Topology, options: Options) -> Cluster:
 
 def _network(key: str, text: str) -> IPv4Network:
     try:
-        return IPv4Network(text)
+        network = IPv4Network(text)
+        if any(network.overlaps(reserved) for reserved in _RESERVED):
+            raise ValueError("it has addresses that no host may have (RFC 6890)")
+        return network
     except ValueError as error:
         raise InputError(
             f"{text!r} is no IPv4 network: {error}",

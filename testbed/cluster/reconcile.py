@@ -8,7 +8,7 @@ Deployment deletes what is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from testbed.cluster import workloads
@@ -36,7 +36,7 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
             name = item.metadata.key[0]
             raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
     bare = {o.metadata.key: _updated(cluster, o) for o in given if isinstance(o, Pod)}
-    deployments = {o.metadata.key: o for o in given if isinstance(o, Deployment)}
+    deployments = {o.metadata.key: _same_selector(cluster, o) for o in _deployments(given)}
     cluster = replace(cluster, deployments={**cluster.deployments, **deployments})
     return _settle(cluster, bare)
 
@@ -78,6 +78,22 @@ def _drop(held: dict[Key, Deployment] | dict[Key, BoundPod], key: Key, kind: str
 def _where(item: Object, field: str) -> Where:
     source = item.source
     return Where(source.file, source.document, source.line, field)
+
+
+def _deployments(given: list[Object]) -> Iterator[Deployment]:
+    return (item for item in given if isinstance(item, Deployment))
+
+
+def _same_selector(cluster: Cluster, deployment: Deployment) -> Deployment:
+    """The Deployment, if its selector is that of the one that runs: it cannot be changed."""
+    old = cluster.deployments.get(deployment.metadata.key)
+    if old is not None and old.selector != deployment.selector:
+        raise InputError(
+            "a Deployment's selector cannot be changed",
+            where=_where(deployment, "spec.selector"),
+            hint="Delete the Deployment first.",
+        )
+    return deployment
 
 
 def _updated(cluster: Cluster, pod: Pod) -> Pod:

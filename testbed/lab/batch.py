@@ -8,7 +8,7 @@ from testbed.lab import netlink
 from testbed.lab.netns import Message, NetNs
 from testbed.plan.model import Bridge, Link, NamespacePlan, Route, Veth, Vxlan
 
-_POD_INDEX = 2  # of eth0 in a new namespace, where lo is 1
+_POD_INDEX = 100  # of eth0 in a new namespace: above what drivers put into each (lo, tunl0, sit0 …)
 
 
 def links(netns: NetNs, part: NamespacePlan, all_netns: Mapping[str, NetNs]) -> Iterator[Message]:

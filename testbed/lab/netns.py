@@ -106,7 +106,11 @@ class NetNs:
         failed, last = [], len(messages) - 1
         done = False
         while not done:
-            for number, code in netlink.answers(link.recv(_NETLINK_BUFFER), 1):
+            try:
+                data = link.recv(_NETLINK_BUFFER)
+            except TimeoutError:
+                raise LabError(f"{self.name}: the kernel does not answer") from None
+            for number, code in netlink.answers(data, 1):
                 failed += [(number, code)] * bool(code)
                 done = done or number == last
         if failed:

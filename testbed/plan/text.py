@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from testbed.plan.model import Bridge, NamespacePlan, Veth, Vxlan
+from testbed.plan.model import Bridge, File, NamespacePlan, Veth, Vxlan
 
 if TYPE_CHECKING:
     from testbed.spec import Spec
@@ -37,6 +37,8 @@ def _namespace(part: NamespacePlan) -> dict[str, Any]:
 def _item(item: Any) -> dict[str, Any]:
     kind = {"kind": _KINDS[type(item)]} if type(item) in _KINDS else {}
     values: dict[str, Any] = kind | _without_empty(asdict(item))
+    if isinstance(item, File):
+        values["mode"] = f"{item.mode:04o}"
     several_lines = any("\n" in str(value) for value in values.values())
     return values if several_lines else _Line(values)
 
