@@ -8,7 +8,7 @@ bgpd and announces its share of the pod CIDR. Who talks to whom follows from the
 - nodes behind routers: eBGP from each node, in an AS of its own, to its router (the "AS per
   compute server" model of Calico's documentation), which passes the shares on.
 
-Equal paths are used together (ECMP), and ``--set bgp_bfd=true`` watches the sessions by BFD.
+Equal paths are used together (ECMP), and ``--set bfd=true`` watches the sessions by BFD.
 
 A packet from pod 10.244.1.2 on n1 to pod 10.244.2.2 on n2, on the underlay::
 
@@ -53,7 +53,7 @@ class BgpMode:
     summary = "pods routed by BGP (FRR), as Calico does it"
     overhead = 0
     needs = ("veth", "iptables", "conntrack", *frr.NEEDS)
-    settings: Mapping[str, str] = {"bgp_mesh_limit": "100", "bgp_bfd": "false"}
+    settings: Mapping[str, str] = {"bgp_mesh_limit": "100"}
 
     def check(self, cluster: Cluster) -> None:
         """Refuses settings that are none, and routers without an AS number.
@@ -61,7 +61,7 @@ class BgpMode:
         Raises:
             InputError: There is such.
         """
-        _mesh_limit(cluster), _bfd(cluster)
+        _mesh_limit(cluster)
         mute = [router.name for router in cluster.topology.routers if not router.asn]
         if mute:
             raise InputError(
@@ -111,15 +111,6 @@ def _mesh_limit(cluster: Cluster) -> int:
     return int(text)
 
 
-def _bfd(cluster: Cluster) -> bool:
-    text = cluster.options.mode["bgp_bfd"]
-    if text not in ("true", "false"):
-        raise InputError(
-            f"{text!r} is neither true nor false", where=Where("--set", field="bgp_bfd")
-        )
-    return text == "true"
-
-
 def _speaker(cluster: Cluster, node: Node) -> frr.Speaker:
     if cluster.topology.routers:
         return _rack_speaker(cluster, node)
@@ -129,7 +120,7 @@ def _speaker(cluster: Cluster, node: Node) -> frr.Speaker:
 def _rack_speaker(cluster: Cluster, node: Node) -> frr.Speaker:
     gateway = cluster.topology.host(node.name).gateway or ""
     tor = frr.PeerGroup(
-        "TOR", "external", (gateway,), accept=(cluster.options.pod_cidr,), bfd=_bfd(cluster)
+        "TOR", "external", (gateway,), accept=(cluster.options.pod_cidr,), bfd=cluster.options.bfd
     )
     number = _FIRST_NODE_AS + cluster.nodes.index(node)
     return frr.Speaker(node.name, number, node.address, (node.pod_cidr,), (tor,))
@@ -139,7 +130,7 @@ def _mesh_speaker(cluster: Cluster, node: Node) -> frr.Speaker:
     many = len(cluster.nodes) > _mesh_limit(cluster)
     reflectors = cluster.nodes[:_REFLECTORS] if many else ()
     meshed = reflectors or cluster.nodes
-    bfd, groups = _bfd(cluster), []
+    bfd, groups = cluster.options.bfd, []
     mesh = tuple(peer.address for peer in meshed if peer != node)
     groups.append(frr.PeerGroup("MESH", "internal", mesh, bfd=bfd, keepalive=_MESH_KEEPALIVE))
     if node in reflectors:

@@ -59,14 +59,10 @@ class Spec:
     @property
     def needs(self) -> tuple[str, ...]:
         """The features that the plan needs of the machine."""
-        impairments = (
-            need
-            for part in self.plan.namespaces.values()
-            for impairment in part.impairments
-            for need in impairment.needs
-        )
-        routers = ("zebra", "bgpd") if any(r.asn for r in self.topology.routers) else ()
-        return tuple(dict.fromkeys((*self.mode.needs, *routers, *impairments)))
+        parts = self.plan.namespaces.values()
+        impairments = (need for part in parts for item in part.impairments for need in item.needs)
+        daemons = (daemon.name for part in parts for daemon in part.daemons)
+        return tuple(dict.fromkeys((*self.mode.needs, *daemons, *impairments)))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
         """The same lab with another desired state."""
@@ -135,11 +131,17 @@ def _split(mode: CniMode, chosen: dict[str, str]) -> tuple[dict[str, str], Optio
     """The topology's settings, and the cluster's with the mode's."""
     own_of_mode = {key: chosen.pop(key, default) for key, default in mode.settings.items()}
     topologys, clusters_ = settings.split_settings(chosen)
-    mask = clusters_.pop("node_cidr_mask_size", "24")
+    return topologys, _options(clusters_, own_of_mode)
+
+
+def _options(chosen: dict[str, str], own_of_mode: Mapping[str, str]) -> Options:
+    mask, bfd = chosen.pop("node_cidr_mask_size", "24"), chosen.pop("bfd", "false")
     if not mask.isdecimal():
         where = Where("--set", field="node_cidr_mask_size")
         raise InputError(f"{mask!r} is no prefix length", where=where)
-    return topologys, Options(**clusters_, node_cidr_mask_size=int(mask), mode=own_of_mode)
+    if bfd not in ("true", "false"):
+        raise InputError(f"{bfd!r} is neither true nor false", where=Where("--set", field="bfd"))
+    return Options(**chosen, node_cidr_mask_size=int(mask), bfd=bfd == "true", mode=own_of_mode)
 
 
 def _check_images(item: Object) -> None:

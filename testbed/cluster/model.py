@@ -21,12 +21,14 @@ class Options:
         service_cidr: Where cluster IPs come from.
         node_cidr_mask_size: Prefix length of one node's share of ``pod_cidr`` (the name is that of
             kube-controller-manager's option).
+        bfd: Whether BGP sessions are watched by BFD (RFC 5880), the fabric's and the nodes'.
         mode: The CNI mode's own settings.
     """
 
     pod_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/12"
     node_cidr_mask_size: int = 24
+    bfd: bool = False
     mode: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 

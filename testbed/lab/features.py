@@ -228,7 +228,7 @@ def program(name: str) -> str | None:
 def _feature(name: str, tried: Mapping[str, str | None], users: tuple[str, ...]) -> Feature:
     if name in KERNEL:
         option, purpose = KERNEL[name]
-        remedy = f"Boot a kernel with {option}; `testbed vm` runs one."
+        remedy = f"Boot a kernel with {option}."
         if name in TOOLS:
             remedy = f"Install the Debian package {TOOLS[name]}. {remedy}"
         return Feature(name, tried[name] is None, purpose, users, remedy, tried[name] or "")

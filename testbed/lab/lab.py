@@ -18,7 +18,7 @@ from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.netns import NetNs
-from testbed.objects import Object
+from testbed.objects import SERVED, Object
 from testbed.plan import build
 from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
@@ -102,7 +102,7 @@ class Lab:
         """
         with self._changing:
             self._enact(self.spec.with_cluster(clusters.delete(self.spec.cluster, keys)))
-            return [f'{kind.lower()} "{name}" deleted' for kind, _, name in keys]
+            return [f'{_resource(kind)} "{name}" deleted' for kind, _, name in keys]
 
     def _enact(self, new: Spec) -> None:
         """Makes the lab what ``new`` says: pods that go are ended first, new ones started last."""
@@ -207,8 +207,13 @@ def _same(running: BoundPod, wanted: BoundPod) -> bool:
 
 
 def _title(item: Object) -> str:
-    group = {"Deployment": "deployment.apps"}.get(item.kind, item.kind.lower())
-    return f"{group}/{item.metadata.name}"
+    return f"{_resource(item.kind)}/{item.metadata.name}"
+
+
+def _resource(kind: str) -> str:
+    """A kind as kubectl names it in what it did: with its API group."""
+    group = {kind: version.partition("/")[0] for version, kind in SERVED if "/" in version}
+    return kind.lower() + (f".{group[kind]}" if kind in group else "")
 
 
 def _verb(before: clusters.Cluster, item: Object) -> str:

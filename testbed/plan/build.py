@@ -17,7 +17,7 @@ def build(cluster: Cluster, mode: CniMode) -> Plan:
         InputError: The mode cannot carry this cluster.
     """
     mode.check(cluster)
-    return underlay.plan(cluster.topology) + mode.plan(cluster)
+    return underlay.plan(cluster.topology, bfd=cluster.options.bfd) + mode.plan(cluster)
 
 
 def expects(cluster: Cluster, mode: CniMode) -> Mapping[str, tuple[ExpectedRoute, ...]]:

@@ -46,9 +46,14 @@ _ROUTER = (
 )
 
 
-def plan(topology: Topology) -> Plan:
-    """What must be configured on every host of the underlay, and on the switches' ports."""
-    hosts = {namespace(host): _host(topology, host) for host in topology.hosts}
+def plan(topology: Topology, *, bfd: bool = False) -> Plan:
+    """What must be configured on every host of the underlay, and on the switches' ports.
+
+    Args:
+        topology: The underlay.
+        bfd: Whether the routers watch their BGP sessions by BFD.
+    """
+    hosts = {namespace(host): _host(topology, host, bfd) for host in topology.hosts}
     return Plan({FABRIC: _switch_ports(topology), **hosts})
 
 
@@ -70,7 +75,7 @@ def expects(topology: Topology) -> Mapping[str, tuple[ExpectedRoute, ...]]:
     }
 
 
-def _host(topology: Topology, host: Host) -> NamespacePlan:
+def _host(topology: Topology, host: Host, bfd: bool) -> NamespacePlan:
     roles = {"router": _ROUTER, "node": _FORWARDING, "external": (_NO_IPV6,)}
     part = NamespacePlan(
         ports=tuple(_port(interface) for interface in host.interfaces),
@@ -84,7 +89,7 @@ def _host(topology: Topology, host: Host) -> NamespacePlan:
         impairments=_impairments(topology, host.name),
     )
     if host.role == "router" and host.asn:
-        return part + frr.speaker_plan(_speaker(topology, host, host.asn))
+        return part + frr.speaker_plan(_speaker(topology, host, host.asn, bfd))
     return part + NamespacePlan(routes=_static_routes(host))
 
 
@@ -130,12 +135,12 @@ def _subnets(host: Host) -> list[str]:
     return [str(_subnet(interface)) for interface in host.interfaces if interface.address]
 
 
-def _speaker(topology: Topology, router: Host, asn: int) -> frr.Speaker:
+def _speaker(topology: Topology, router: Host, asn: int, bfd: bool) -> frr.Speaker:
     neighbours = topology.neighbours(router.name)
     peers = tuple(n.address for n in neighbours if n.host.role == "router" and n.host.asn)
     racks = {str(_subnet(n.interface)): None for n in neighbours if n.host.role == "node"}
-    groups = [frr.PeerGroup("FABRIC", "external", peers)] * bool(peers)
-    groups += [frr.PeerGroup("NODES", "external", listen=tuple(racks))] * bool(racks)
+    groups = [frr.PeerGroup("FABRIC", "external", peers, bfd=bfd)] * bool(peers)
+    groups += [frr.PeerGroup("NODES", "external", listen=tuple(racks), bfd=bfd)] * bool(racks)
     return frr.Speaker(router.name, asn, router.address, tuple(_subnets(router)), tuple(groups))
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from testbed.errors import InputError, Where, unknown
 
-CLUSTER_KEYS = ("node_cidr_mask_size", "pod_cidr", "service_cidr")
+CLUSTER_KEYS = ("bfd", "node_cidr_mask_size", "pod_cidr", "service_cidr")
 """Keys that are not the topology's."""
 
 YAML_KEYS = ("delay", "loss", "mtu", "nodes", "rate")

@@ -134,7 +134,7 @@ def test_route_reflectors(lab: StartLab) -> None:
 
 
 def test_bfd(lab: StartLab) -> None:
-    running = lab(cni="bgp", settings=["bgp_bfd=true", "nodes=2"], manifests=_manifest())
+    running = lab(cni="bgp", settings=["bfd=true", "nodes=2"], manifests=_manifest())
 
     def sessions() -> list[str]:
         return [peer["status"] for peer in _vtysh(running, "node/n1", "show bfd peers")]

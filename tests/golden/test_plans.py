@@ -50,7 +50,7 @@ CASES = {
     "bgp-leafspine": ("leafspine", "bgp", {}),
     "bgp-twozone": ("twozone", "bgp", {}),
     "bgp-reflectors": ("single", "bgp", {"nodes": "4", "bgp_mesh_limit": "3"}),
-    "bgp-bfd": ("single", "bgp", {"bgp_bfd": "true"}),
+    "bgp-bfd": ("leafspine", "bgp", {"bfd": "true"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
     "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
 }

@@ -8,6 +8,7 @@ import pytest
 
 from testbed.errors import InputError
 from testbed.objects import parse
+from testbed.plan.contract import modes
 from testbed.spec import Spec, parse_settings, resolve
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: c, image: %s}]}}"
@@ -36,11 +37,12 @@ def test_defaults() -> None:
 
 
 def test_settings_go_where_they_belong() -> None:
-    chosen = {"nodes": "2", "mtu": "9000", "pod_cidr": "10.1.0.0/16", "bgp_bfd": "true"}
+    chosen = {"nodes": "2", "mtu": "9000", "pod_cidr": "10.1.0.0/16", "bfd": "true"}
     spec = resolved(cni="bgp", chosen=chosen | {"node_cidr_mask_size": "20"})
     assert [node.mtu for node in spec.cluster.nodes] == [9000, 9000]
     assert [node.pod_cidr for node in spec.cluster.nodes] == ["10.1.16.0/20", "10.1.32.0/20"]
-    assert spec.cluster.options.mode == {"bgp_mesh_limit": "100", "bgp_bfd": "true"}
+    assert spec.cluster.options.mode == {"bgp_mesh_limit": "100"}
+    assert spec.cluster.options.bfd
 
 
 NEEDS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
@@ -62,7 +64,7 @@ def test_needs_are_the_modes_and_what_the_underlay_adds(
     assert spec.needs == (*spec.mode.needs, *further)
 
 
-MODES = "Known: bgp, host-gw, vxlan."
+MODES = f"Known: {', '.join(modes.names())}."
 ERRORS: list[tuple[dict[str, Any], str]] = [
     (
         {"cni": "vxlam"},
@@ -75,8 +77,8 @@ ERRORS: list[tuple[dict[str, Any], str]] = [
         "192.168.2.0/24\n  Take vxlan or bgp, or the topology single.",
     ),
     (
-        {"cni": "bgp", "chosen": {"bgp_bfd": "yes"}},
-        "--set: bgp_bfd: 'yes' is neither true nor false",
+        {"cni": "bgp", "chosen": {"bfd": "yes"}},
+        "--set: bfd: 'yes' is neither true nor false",
     ),
     (
         {"cni": "bgp", "chosen": {"bgp_mesh_limit": "-1"}},
@@ -97,8 +99,8 @@ def test_what_will_not_do(options: dict[str, Any], message: str) -> None:
 
 
 def test_a_setting_of_another_mode_is_not_known() -> None:
-    with pytest.raises(InputError, match=r"^--set: unknown setting 'bgp_bfd'\n"):
-        resolved(cni="vxlan", chosen={"bgp_bfd": "true"})
+    with pytest.raises(InputError, match=r"^--set: unknown setting 'bgp_mesh_limit'\n"):
+        resolved(cni="vxlan", chosen={"bgp_mesh_limit": "3"})
 
 
 @pytest.mark.parametrize(
