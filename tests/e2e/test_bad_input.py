@@ -111,7 +111,7 @@ OPTIONS = [
     Bad("command", ("unknown command 'upp'", "Did you mean 'up'?"), argv=("upp",)),
     Bad("option", ("--cnj",), argv=("up", "--cnj", "bgp")),
     Bad("argument", ("extra",), argv=("up", "extra")),
-    Bad("cni", ("--cni: unknown CNI mode 'vxlna'", "Did you mean 'vxlan'?", "bgp, host-gw, vxlan"),
+    Bad("cni", ("--cni: unknown CNI mode 'vxlna'", "Did you mean 'vxlan'?", "Known: bgp"),
         argv=("up", "--cni", "vxlna")),
     Bad("proxy", ("--proxy: unknown proxy mode 'ipvss'",), argv=("up", "--proxy", "ipvss")),
     Bad("policy", ("--policy",), argv=("up", "--policy", "nothing")),
