@@ -13,7 +13,7 @@ from functools import cached_property
 from testbed import cluster as clusters
 from testbed.cluster import Cluster, Options
 from testbed.errors import InputError, Where, unknown
-from testbed.images import catalogue
+from testbed.images.catalogue import resolve as resolve_image
 from testbed.objects import Container, Deployment, Object, Pod
 from testbed.plan import build
 from testbed.plan.contract import CniMode, modes
@@ -169,4 +169,4 @@ def program(container: Container, where: Where) -> list[str] | None:
     Raises:
         InputError: It has no command, and its image is not in the catalogue.
     """
-    return catalogue.resolve(container.image, container.command, container.args, where)
+    return resolve_image(container.image, container.command, container.args, where)

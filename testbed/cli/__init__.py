@@ -8,11 +8,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
-from testbed.errors import InputError, TestbedError
+from testbed.errors import InputError, LabError, TestbedError
 
 COMMANDS = {
     "up": "Start a lab: nodes, pods and the network between them.",
@@ -98,18 +99,27 @@ def run(arguments: list[str]) -> int:
     try:
         result = root.main(_lab_first(arguments), prog_name="testbed", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except TestbedError as error:
-        return _fail(str(error), error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        return InputError.exit_code
-    except click.ClickException as error:
-        return _fail(error.format_message(), InputError.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", _INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains at its end
         return 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return InputError.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        return _fail(*_explain(error))
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """The message and exit code of an error."""
+    if isinstance(error, TestbedError):
+        return str(error), error.exit_code
+    if isinstance(error, click.ClickException):
+        return error.format_message(), InputError.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "interrupted", _INTERRUPTED
+    traceback.print_exception(error)
+    # 1, Python's own, would mean a regression or a failed check.
+    return "internal error: this is a bug; its trace is above", LabError.exit_code
 
 
 def _fail(message: str, code: int) -> int:
