@@ -101,7 +101,7 @@ def check(api_version: str, kind: str, manifest: dict[str, Any], findings: Findi
 
 @cache
 def _validator(api_version: str, kind: str) -> Draft202012Validator:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 60 ms that most commands spare
+    from jsonschema import Draft202012Validator
 
     reference = {"$ref": f"{known().uri}#/$defs/{known().objects[api_version, kind]}"}
     return Draft202012Validator(reference, registry=_registry(), format_checker=_formats())
@@ -109,7 +109,7 @@ def _validator(api_version: str, kind: str) -> Draft202012Validator:
 
 @cache
 def _registry() -> Any:
-    from referencing import Registry, Resource  # noqa: PLC0415
+    from referencing import Registry, Resource
 
     return Registry().with_resource(known().uri, Resource.from_contents(known().schema))
 
@@ -117,7 +117,7 @@ def _registry() -> Any:
 @cache
 def _formats() -> FormatChecker:
     """The integer sizes of Go's types; the other formats are left to the kinds that are served."""
-    from jsonschema import FormatChecker  # noqa: PLC0415
+    from jsonschema import FormatChecker
 
     checker = FormatChecker(formats=())
     for name, bits in _INT_BITS.items():
