@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from testbed import cluster as clusters
+from testbed import defaults
 from testbed.cluster import Cluster, Options
 from testbed.errors import InputError, Where, unknown
 from testbed.images.catalogue import resolve as resolve_image
@@ -21,8 +22,6 @@ from testbed.plan.model import Plan
 from testbed.topology import load, settings
 from testbed.topology.model import Topology
 
-DEFAULT_TOPOLOGY = "single"
-DEFAULT_CNI = "vxlan"
 PROXIES = ("none",)
 
 
@@ -70,10 +69,10 @@ class Spec:
 
 
 def resolve(
-    topology: str = DEFAULT_TOPOLOGY,
+    topology: str = defaults.TOPOLOGY,
     objects: Iterable[Object] = (),
-    cni: str = DEFAULT_CNI,
-    proxy: str = "none",
+    cni: str = defaults.CNI,
+    proxy: str = defaults.PROXY,
     chosen: Mapping[str, str] | None = None,
 ) -> Spec:
     """The lab that these options ask for.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from testbed import defaults
+
 if TYPE_CHECKING:
     from testbed.spec import Spec
 
@@ -20,7 +22,7 @@ def spec_options(command: Command) -> Command:
             click.option(
                 "-t",
                 "--topology",
-                default="single",
+                default=defaults.TOPOLOGY,
                 show_default=True,
                 help="Topology: a name, or a .py or .yaml file.",
             ),
@@ -32,8 +34,8 @@ def spec_options(command: Command) -> Command:
                 metavar="PATH",
                 help="Kubernetes manifests: a file, a folder or - (may be repeated).",
             ),
-            click.option("--cni", default="vxlan", show_default=True, help="CNI mode."),
-            click.option("--proxy", default="none", show_default=True, help="Proxy mode."),
+            click.option("--cni", default=defaults.CNI, show_default=True, help="CNI mode."),
+            click.option("--proxy", default=defaults.PROXY, show_default=True, help="Proxy mode."),
             click.option("--policy", default="none", show_default=True, help="Policy engine."),
             click.option(
                 "--ingress", default="none", show_default=True, help="Ingress controller."

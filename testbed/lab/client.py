@@ -73,10 +73,13 @@ class Lab:
             protocol.send(self._connection, {"verb": verb, **arguments})
             answer, descriptors = protocol.receive(self._connection)
         except (EOFError, OSError):
-            raise LabError(f"lab {self.name!r} has ended") from None
+            raise self._ended() from None
         if "error" in answer:
             raise error_of(answer["error"])
         return answer["result"], descriptors
+
+    def _ended(self) -> LabError:
+        return LabError(f"lab {self.name!r} has ended")
 
     @property
     def info(self) -> dict[str, Any]:
@@ -116,7 +119,10 @@ class Lab:
         environment, descriptors = self._ask("enter", arguments)
         found = dict(zip(join.OWN_KINDS, descriptors, strict=True))
         for kind, file in (("pid", "pid_for_children"), ("ipc", "ipc")):
-            found[kind] = os.open(f"/proc/{self.pid}/ns/{file}", os.O_RDONLY)
+            try:
+                found[kind] = os.open(f"/proc/{self.pid}/ns/{file}", os.O_RDONLY)
+            except OSError:
+                raise self._ended() from None
         return {kind: found[kind] for kind in join.KINDS}, environment
 
     def netns(self, target: str) -> int:

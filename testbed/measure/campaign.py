@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from testbed import defaults
 from testbed import spec as specs
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios
@@ -41,10 +42,10 @@ class Campaign:
         origin: Where it was read, for messages.
     """
 
-    topology: tuple[str, ...] = (specs.DEFAULT_TOPOLOGY,)
+    topology: tuple[str, ...] = (defaults.TOPOLOGY,)
     settings: Mapping[str, str] = field(default_factory=dict)
-    cni: tuple[str, ...] = (specs.DEFAULT_CNI,)
-    proxy: tuple[str, ...] = ("none",)
+    cni: tuple[str, ...] = (defaults.CNI,)
+    proxy: tuple[str, ...] = (defaults.PROXY,)
     repeat: int = 5
     seconds: int = 1
     seed: int | None = None

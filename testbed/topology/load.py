@@ -20,8 +20,6 @@ from testbed.topology import convert, settings, yamlform
 from testbed.topology.check import check
 from testbed.topology.model import Topology
 
-DEFAULT = "single"
-
 _REGISTRY: Registry[Mapping[str, Callable[..., Any]]] = Registry("topology", "topologies", "topos")
 _YAML = (".yaml", ".yml")
 

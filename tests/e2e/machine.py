@@ -28,7 +28,10 @@ ROOT = Path(__file__).parents[2]
 # Process 1 has the kernel reap the orphans that it inherits, as an init would.
 _SET_UP = """
 set -e
-for folder in /run /tmp /var/tmp /mnt; do mount -t tmpfs -o mode=1777 tmpfs $folder; done
+mount --bind "$1" /mnt
+for folder in /run /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs $folder; done
+if [ ! -e "$1" ]; then mkdir -p "$1"; mount --bind /mnt "$1"; fi  # it was in one of these
+mount -t tmpfs -o mode=1777 tmpfs /mnt
 mount -t sysfs sysfs /sys
 ip link set lo up
 echo made
@@ -61,7 +64,7 @@ class Machine:
 
     def __init__(self) -> None:
         argv = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork"]
-        argv += ["--kill-child", "--mount-proc", "sh", "-c", _SET_UP]
+        argv += ["--kill-child", "--mount-proc", "sh", "-c", _SET_UP, "sh", str(ROOT)]
         self._outside = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *argv],
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,5 @@
+"""What a lab is where nobody says otherwise; apart, so that reading it imports nothing."""
+
+TOPOLOGY = "single"
+CNI = "vxlan"
+PROXY = "none"
