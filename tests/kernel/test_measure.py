@@ -133,7 +133,8 @@ def test_our_round_trips_are_those_of_sockperf(flow: Flow, tmp_path: Path) -> No
     theirs, _ = sockperf.run(flow, tmp_path, 1)
     ours, _ = tcp.run(flow, "ask", tmp_path, 1)
     assert theirs.lost == 0
-    assert ours.percentiles[50.0] == pytest.approx(theirs.percentiles[50.0], rel=0.5)
+    # A machine that does other things doubles either; units and halves are tested on recordings.
+    assert 1 / 4 < ours.percentiles[50.0] / theirs.percentiles[50.0] < 4
 
 
 def test_sockperf_measures_udp(flow: Flow, tmp_path: Path) -> None:
