@@ -36,9 +36,9 @@ from testbed.measure.contract import (
 from testbed.measure.probes import Stream, interruption
 
 METRICS = {
-    (event, what): Metric(f"{event}-{what}", "s" if what == "gap" else "1", "lower")
+    (event, what): Metric(f"{event}-{what}", unit, "lower", headline)
     for event in ("failure", "repair")
-    for what in ("gap", "lost")
+    for what, unit, headline in (("gap", "s", {}), ("lost", "1", None))
 }
 LIMIT = 60.0
 """Seconds that traffic may take to come back, and routes to be as they were."""

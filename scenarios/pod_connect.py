@@ -20,9 +20,9 @@ from scenarios import _pods
 from testbed.measure import cpu, tcp
 from testbed.measure.contract import Cell, LabHandle, Metric, Parameter, Reading, Scenario, product
 
-RATE = Metric("connections", "1/s", "higher")
+RATE = Metric("connections", "1/s", "higher", headline={})
 PERCENTILES = {
-    50.0: Metric("connect-p50", "s", "lower"),
+    50.0: Metric("connect-p50", "s", "lower", headline={}),
     99.0: Metric("connect-p99", "s", "lower"),
 }
 

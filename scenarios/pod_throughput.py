@@ -30,11 +30,11 @@ from testbed.measure.contract import (
     product,
 )
 
-THROUGHPUT = Metric("throughput", "bit/s", "higher")
+THROUGHPUT = Metric("throughput", "bit/s", "higher", headline={"protocol": "tcp"})
 RETRANSMITS = Metric("retransmits", "1", "none")
 LOSS = Metric("loss", "1", "lower")
 JITTER = Metric("jitter", "s", "lower")
-CPU_PER_BIT = Metric("cpu-per-bit", "s/bit", "lower")
+CPU_PER_BIT = Metric("cpu-per-bit", "s/bit", "lower", headline={"protocol": "udp"})
 UNLIMITED = "unlimited"
 _FACTORS = {"K": 1e3, "M": 1e6, "G": 1e9}
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -29,11 +29,14 @@ class Metric:
         unit: In the notation of the International System: ``bit/s``, ``s``, ``1/s``; ``1`` for a
             pure number.
         better: Which way is better; ``none`` for what only explains (CPU time).
+        headline: The cells in which it belongs to the report's first figure, as parameter name →
+            value; empty for every cell, None for none. ``{"protocol": "udp"}`` is every UDP cell.
     """
 
     name: str
     unit: str
     better: Better
+    headline: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,18 @@ class Scenario(Protocol):
 
 
 scenarios: Registry[Scenario] = Registry("scenario", "scenarios", "scenario")
+
+
+def headlines(names: Iterable[str]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The headline metrics of some scenarios: scenario → metric → cells (``Metric.headline``)."""
+    return {
+        name: {
+            metric.name: metric.headline
+            for metric in scenarios.get(name).metrics
+            if metric.headline is not None
+        }
+        for name in names
+    }
 
 
 def product(values: Mapping[str, Sequence[Any]]) -> list[Cell]:
