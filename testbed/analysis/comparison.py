@@ -9,6 +9,9 @@ over base, and a threshold:
 - ``inconclusive``: the interval reaches over it, so the samples do not say;
 - ``missing``: the cell is in one of the two only.
 
+A pure number (unit ``1``: a share or a count) below :data:`FLOOR` counts as that floor: a loss that
+goes from 0.001 % to 0.005 % is five times as much of nothing.
+
 So noise never fails a build by itself, and what is too noisy to judge is told instead of passed
 off as equal: more repetitions shorten the interval. The interval knows the noise within each
 campaign only. Where two campaigns of the same code differ from each other by more (another boot,
@@ -30,6 +33,9 @@ from testbed.analysis.statistics import NOTHING, Estimate, block_values, median,
 from testbed.errors import InputError, Where
 
 Verdict = Literal["worse", "better", "same", "inconclusive", "missing"]
+FLOOR = 0.001
+"""The least pure number that is told from nothing."""
+
 VERDICTS: tuple[Verdict, ...] = ("worse", "missing", "inconclusive", "better", "same")
 """All verdicts, in the order of a reader's interest."""
 
@@ -146,7 +152,9 @@ def _row(key: _Key, base: pd.DataFrame | None, new: pd.DataFrame | None, thresho
     assert one is not None  # noqa: S101  a key comes from one of the two
     better = str(one["better"].iloc[0])
     both = base is not None and new is not None
-    ratio = ratio_of_samples(new, base) if base is not None and new is not None else NOTHING
+    ratio = NOTHING
+    if base is not None and new is not None:
+        ratio = ratio_of_samples(_floored(new), _floored(base))
     order = [name for name in frames.parameters(one) if name in dict(cell)]
     return Row(
         scenario=scenario,
@@ -159,6 +167,13 @@ def _row(key: _Key, base: pd.DataFrame | None, new: pd.DataFrame | None, thresho
         ratio=ratio,
         verdict=verdict(ratio, better, threshold) if both else "missing",
     )
+
+
+def _floored(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a pure number with :data:`FLOOR` as their least value; others as they are."""
+    if rows["unit"].iloc[0] != "1":
+        return rows
+    return rows.assign(value=rows["value"].clip(lower=FLOOR))
 
 
 def _median(rows: pd.DataFrame | None) -> Estimate:

@@ -51,6 +51,7 @@ class MetricTable:
         metric: The metric's name.
         better: ``higher``, ``lower`` or ``none``.
         scale: What all its numbers are shown in.
+        parameters: The names of what makes a setting.
         paths: The columns, the baseline first.
         groups: The rows.
     """
@@ -59,6 +60,7 @@ class MetricTable:
     metric: str
     better: str
     scale: units.Scale
+    parameters: Sequence[str]
     paths: Sequence[str]
     groups: Sequence[Group]
 
@@ -67,6 +69,11 @@ class MetricTable:
         """The metric in words with its unit: ``latency p99 [µs]``."""
         unit = f" [{self.scale.unit}]" if self.scale.unit else ""
         return units.metric(self.metric) + unit
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better, as an arrow; empty if neither."""
+        return {"higher": "↑", "lower": "↓"}.get(self.better, "")
 
     @property
     def cells(self) -> list[Record]:
@@ -130,9 +137,14 @@ def _record(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): None if value is pd.NA else value for name, value in row.items()}
 
 
+def _settings(names: Sequence[str]) -> list[str]:
+    """The parameters that are neither mode nor path."""
+    return [name for name in names if name not in (*frames.MODES, "path")]
+
+
 def _setting(record: Record, names: Sequence[str]) -> str:
     """The parameters that are neither mode nor path, in words."""
-    own = {name: record[name] for name in names if name not in (*frames.MODES, "path")}
+    own = {name: record[name] for name in _settings(names)}
     return units.cell({name: None if pd.isna(value) else value for name, value in own.items()})
 
 
@@ -153,6 +165,7 @@ def _table(
         metric=metric,
         better=records[0]["better"],
         scale=units.scale((record["median"] for record in records), records[0]["unit"]),
+        parameters=_settings(names),
         paths=known + [path for path in found if path not in known],
         groups=[
             Group(setting, [Line(mode, cells) for mode, cells in lines.items()])

@@ -7,7 +7,6 @@ escapes whatever comes from the data.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +17,10 @@ import pandas as pd
 from markupsafe import Markup
 
 import testbed
-from testbed.analysis import comparison, figures, frames, layout, units, verdicts, words
-from testbed.analysis.layout import MetricTable
-from testbed.analysis.summary import summary
+from testbed.analysis import comparison, figures, frames, quality, theme, units, verdicts, words
+from testbed.analysis.overview import overview
+from testbed.analysis.results import Results, read
+from testbed.analysis.sections import Block, Section
 from testbed.analysis.topology import topology_svg
 from testbed.errors import InputError, Where
 
@@ -52,25 +52,22 @@ def render(folders: Sequence[Path], out: Path) -> Path:
 
 def html(folders: Sequence[Path]) -> str:
     """The report as text; arguments and errors as in :func:`render`."""
-    frame = frames.load(list(folders))
-    environments = [frames.environment(folder) for folder in folders]
-    found = summary(frame, _reference(frame, environments))
-    tables = layout.arrange(found)
-    names = frames.labels(folders)
+    results = read(folders)
     return _template().render(
-        title="Cluster network benchmark: " + ", ".join(names),
+        title="Cluster network benchmark: " + ", ".join(results.names),
         version=testbed.__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        headline=words.headline(tables),
-        size=_size(frame),
-        scenarios=_scenarios(tables),
-        figures=_figures(tables, list(frames.cells(frame).values()), layout.mode_names(tables)),
-        changes=_changes(folders, names),
-        topologies=_topologies(environments),
-        environment=_environment(environments),
-        folders=names,
-        noise=_noise(tables),
-        same=_same(tables),
+        headline=words.headline(results.headlines),
+        size=quality.size(results.frame),
+        scenarios=_scenarios(results),
+        changes=_changes(results),
+        topologies=_topologies(results.environments),
+        environment=_environment(results.environments),
+        folders=results.names,
+        baseline=frames.BASELINE,
+        noise=quality.noise(results.tables),
+        same=quality.same(results.tables),
+        **_figures(results),
     )
 
 
@@ -86,72 +83,78 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html.j2")
 
 
-def _reference(frame: pd.DataFrame, environments: Sequence[Mapping[str, Any]]) -> str | None:
-    """The first CNI mode that the campaign listed, if it says so and was measured."""
-    if "cni" not in frame.columns:
-        return None
-    measured = set(frame["cni"].dropna())
-    for environment in environments:
-        for part in ("options", "campaign"):
-            listed = environment.get(part)
-            modes = listed.get("cni") if isinstance(listed, dict) else None
-            modes = modes.split(",") if isinstance(modes, str) else modes
-            if isinstance(modes, list) and modes and modes[0] in measured:
-                return str(modes[0])
-    return None
-
-
-def _size(frame: pd.DataFrame) -> dict[str, int]:
-    """How much was measured."""
-    measurements = frame.drop_duplicates(["run", "order", *frames.parameters(frame), "scenario"])
-    return {
-        "measurements": len(measurements),
-        "values": len(frame),
-        "blocks": frame.drop_duplicates(["run", "block"]).shape[0],
-        "disturbed": int(measurements["disturbed"].sum()),
-    }
-
-
-def _scenarios(tables: Sequence[MetricTable]) -> list[dict[str, Any]]:
-    """The tables by scenario: what is judged, what explains it, and what is zero throughout."""
-    by_name: dict[str, list[MetricTable]] = {}
-    for table in tables:
-        by_name.setdefault(table.scenario, []).append(table)
+def _scenarios(results: Results) -> list[dict[str, Any]]:
+    """The settings by scenario: what is judged, what only explains it, and what is zero."""
     return [
         {
             "name": name,
-            "judged": [one for one in own if one.better != "none" and not one.zero],
-            "explains": [one for one in own if one.better == "none" and not one.zero],
-            "zero": [units.metric(one.metric) for one in own if one.zero],
+            "judged": [(s, _blocks(s, judged=True)) for s in own if _blocks(s, judged=True)],
+            "explains": _explains(own),
+            "zero": [
+                units.metric(one.metric)
+                for one in results.tables
+                if one.zero and one.scenario == name
+            ],
         }
-        for name, own in by_name.items()
+        for name in dict.fromkeys(table.scenario for table in results.tables)
+        for own in [[one for one in results.sections if one.scenario == name]]
     ]
 
 
-def _figures(
-    tables: Sequence[MetricTable], samples: figures.Samples, modes: Sequence[str]
-) -> dict[tuple[str, str], dict[str, Markup]]:
-    """The three figures of each metric that has a better side, by scenario and metric.
+def _blocks(section: Section, *, judged: bool) -> list[Block]:
+    """The metrics that have a better side, or those that have none."""
+    return [one for one in section.blocks if (one.table.better != "none") == judged]
 
-    They are markup already: Matplotlib escapes the text that it draws.
-    """
-    shown = [table for table in tables if table.better != "none" and not table.zero]
+
+def _explains(own: Sequence[Section]) -> dict[str, Any]:
+    """The metrics without a better side as one table: settings, modes and paths down."""
+    found = {section.setting: _blocks(section, judged=False) for section in own}
+    tables = {one.table.metric: one.table for blocks in found.values() for one in blocks}
     return {
-        (table.scenario, table.metric): {
-            "ratios": Markup(figures.ratios(table, modes, f"r{place}")),  # noqa: S704
-            "samples": Markup(figures.distributions(table, samples, modes, f"d{place}")),  # noqa: S704
-            "time": Markup(figures.over_time(table, samples, modes, f"t{place}")),  # noqa: S704
-        }
-        for place, table in enumerate(shown)
+        "tables": list(tables.values()),
+        "groups": [(setting, _medians(blocks)) for setting, blocks in found.items() if blocks],
     }
 
 
-def _changes(folders: Sequence[Path], names: Sequence[str]) -> list[dict[str, Any]]:
+def _medians(blocks: Sequence[Block]) -> dict[tuple[str, str], dict[str, str]]:
+    """The medians of some metrics, by mode and path."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for block in blocks:
+        for line in block.lines:
+            for path in block.table.paths:
+                if path in line.cells:
+                    text = block.table.scale.number(line.cells[path]["median"])
+                    rows.setdefault((line.mode, path), {})[block.table.metric] = text
+    return rows
+
+
+def _figures(results: Results) -> dict[str, Any]:
+    """The first figure, and those of all samples with their titles.
+
+    They are markup already: Matplotlib escapes the text that it draws.
+    """
+    with theme.themed():
+        first = overview(results.headlines, results.modes)
+        samples = [
+            (section.title, figures.samples(section, results.samples, results.modes))
+            for section in results.sections
+        ]
+        return {
+            "overview": first and Markup(theme.svg(first, "o")),  # noqa: S704
+            "samples": [
+                (title, Markup(theme.svg(figure, f"s{place}")))  # noqa: S704
+                for place, (title, figure) in enumerate(samples)
+                if figure is not None
+            ],
+        }
+
+
+def _changes(results: Results) -> list[dict[str, Any]]:
     """Every further folder against the first one, as ``testbed compare`` does."""
-    base = frames.load(folders[0])
+    base, *others = (frames.load(folder) for folder in results.folders)
     return [
-        {"name": name, **_change(base, frames.load(folder))}
-        for folder, name in list(zip(folders, names, strict=True))[1:]
+        {"name": name, **_change(base, other)}
+        for name, other in zip(results.names[1:], others, strict=True)
     ]
 
 
@@ -192,51 +195,18 @@ def _environment(environments: Sequence[Mapping[str, Any]]) -> list[tuple[str, l
     return [
         (key, [_said(key, environment.get(key)) for environment in environments])
         for key in keys
-        if key != "topologies"
+        if key not in ("topologies", "headlines")
     ]
 
 
 def _said(key: str, value: Any) -> str:
     """A free-form value as text."""
     if value is None or value in ([], {}):
-        return "–"  # noqa: RUF001
+        return units.NONE
     if isinstance(value, dict):
         return "; ".join(f"{name} {_said(name, one)}" for name, one in value.items())
     if isinstance(value, list):
         return ", ".join(_said(key, one) for one in value)
-    if key == "memory" and isinstance(value, int):
+    if key == "memory_bytes" and isinstance(value, int):
         return f"{value / 2**30:.1f} GiB"
     return str(value)
-
-
-def _noise(tables: Sequence[MetricTable]) -> list[dict[str, Any]]:
-    """The coefficient of variation of each metric: of its median cell and of its worst."""
-    noise = []
-    for table in tables:
-        found = sorted(cell["variation"] for cell in table.cells if cell["variation"] >= 0)
-        if found and not table.zero:
-            middle = found[len(found) // 2]
-            noise.append({"table": table, "middle": middle, "most": found[-1], "cells": len(found)})
-    return noise
-
-
-def _same(tables: Sequence[MetricTable]) -> list[dict[str, Any]]:
-    """The A/A test that is in every campaign: the baseline of one mode against another's.
-
-    Node-to-node traffic meets no CNI, so its ratio between modes should be 1.
-    """
-    return [
-        {
-            "table": table,
-            "setting": group.setting,
-            "mode": line.mode,
-            "cell": cell,
-            "holds": bool(cell["reference_low"] <= 1 <= cell["reference_high"]),
-        }
-        for table in tables
-        if table.better != "none" and not table.zero
-        for group in table.groups
-        for line in group.lines
-        for path, cell in line.cells.items()
-        if path == frames.BASELINE and not math.isnan(cell["reference_low"])
-    ]

@@ -5,13 +5,19 @@ themselves, with no CNI in the way, measured in the same lab and in the same blo
 is the same cell in another CNI mode. Both are ratios of medians, new over base, with intervals
 (:mod:`testbed.analysis.statistics`).
 
+The reference is the first CNI mode of the campaign's options, so that it is the author's choice; it
+is the first by name where the results do not say.
+
+A ratio to almost nothing says nothing: 0.3 % of loss over 0.001 % is 300, and both are noise.
+Therefore a share whose base is below :data:`FLOOR` has no ratio.
+
 Disturbed samples count like the others, and are counted: leaving out what looks bad after the fact
 makes every interval too short.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +27,21 @@ from testbed.analysis import frames
 from testbed.analysis.statistics import NOTHING, Estimate, block_values, median, ratio_of_samples
 from testbed.analysis.statistics import variation as coefficient_of_variation
 
+FLOOR = 0.01
+"""The least pure number (unit ``1``: shares and counts) that anything is divided by."""
+
 Cells = Mapping[tuple[Any, ...], pd.DataFrame]
+
+
+def reference_of(frame: pd.DataFrame, environments: Sequence[Mapping[str, Any]]) -> str | None:
+    """The first CNI mode that a campaign's options list, if it was measured."""
+    measured = set(frame["cni"].dropna()) if "cni" in frame.columns else set()
+    for environment in environments:
+        options = environment.get("options")
+        listed = options.get("cni") if isinstance(options, dict) else None
+        if isinstance(listed, list) and listed and listed[0] in measured:
+            return str(listed[0])
+    return None
 
 
 def summary(frame: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
@@ -54,10 +74,10 @@ def summary(frame: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
     return found.astype({name: frame[name].dtype for name in columns})
 
 
-def write_summary(frame: pd.DataFrame, folder: Path, reference: str | None = None) -> Path:
-    """Writes the summary as ``summary.csv`` and returns its path."""
+def write_summary(found: pd.DataFrame, folder: Path) -> Path:
+    """Writes a summary as ``summary.csv`` into a folder and returns its path."""
     path = folder / "summary.csv"
-    summary(frame, reference).to_csv(path, index=False, float_format="%.9g")
+    found.to_csv(path, index=False, float_format="%.9g")
     return path
 
 
@@ -92,9 +112,14 @@ def _against(
         return NOTHING
     place = columns.index(name)
     base = (*values[:place], value, *values[place + 1 :])
-    if base == values or base not in cells:
+    if base == values or base not in cells or _almost_nothing(cells[base]):
         return NOTHING
     return ratio_of_samples(cells[values], cells[base])
+
+
+def _almost_nothing(rows: pd.DataFrame) -> bool:
+    """Whether this is a share that is too small to divide by."""
+    return bool(rows["unit"].iloc[0] == "1" and median(block_values(rows)).value < FLOOR)
 
 
 def _named(prefix: str, estimate: Estimate) -> dict[str, float]:

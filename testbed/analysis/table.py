@@ -1,9 +1,9 @@
 """The table that ``testbed bench`` prints at its end.
 
 A row for each mode in each cell, a column for each path: the median, half the width of its 95 %
-interval as a percentage of it, and the ratio to the node-to-node baseline after an x. It has no
-borders and is never wider than it needs, so that it reads well in a terminal of 100 columns, in a
-pipe and in a log.
+interval as a percentage of it, and the ratio to the node-to-node baseline after a times sign. It
+has no borders and is never wider than it needs, so that it reads well in a terminal of 100 columns,
+in a pipe and in a log; where the output's encoding lacks a sign, it is written in ASCII.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, TextIO
 
 import pandas as pd
 
-from testbed.analysis import units
-from testbed.analysis.layout import MetricTable, Record, arrange
+from testbed.analysis import frames, units
+from testbed.analysis.layout import Line, arrange
+from testbed.analysis.sections import Section, sections
 from testbed.analysis.summary import summary
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 _PIPE_WIDTH = 200  # a pipe has no width: wide enough that nothing is folded
+_ASCII = {units.TIMES: "x", "±": "+-", "µ": "u", units.NONE: "-", "∞": "inf"}
+_LEGEND = f"""\
+Median, half of its 95 % interval, and after {units.TIMES} the ratio to the same traffic node to
+node ({units.TIMES}{units.NONE} where that is too near zero to divide by)."""
 
 
 def print_table(frame: pd.DataFrame, file: TextIO | None = None) -> None:
@@ -38,44 +42,43 @@ def print_table(frame: pd.DataFrame, file: TextIO | None = None) -> None:
     out = file or sys.stdout
     width = None if out.isatty() else _PIPE_WIDTH
     console = Console(file=out, highlight=False, markup=False, width=width)
+    signs = _lacking(out.encoding or "utf-8")
     tables = [table for table in arrange(summary(frame)) if table.better != "none"]
-    for scenario in dict.fromkeys(table.scenario for table in tables):
-        _print_scenario(console, scenario, [one for one in tables if one.scenario == scenario])
-    console.print(
-        "Median, half of its 95 % interval, and x the ratio to the same traffic node to node."
-    )
-
-
-def _print_scenario(console: Console, scenario: str, tables: list[MetricTable]) -> None:
-    """A table for each setting of a scenario; metrics that are zero everywhere are only named."""
-    shown = [table for table in tables if not table.zero]
-    for setting in dict.fromkeys(group.setting for table in shown for group in table.groups):
-        console.print(f"{scenario}: {setting}" if setting else scenario, style="bold")
-        console.print(_grid(shown, setting))
+    for section in sections(tables):
+        console.print(section.title, style="bold")
+        console.print(_grid(section, signs))
         console.print()
-    nothing = ", ".join(units.metric(table.metric) for table in tables if table.zero)
-    if nothing:
-        console.print(f"{scenario}, zero throughout: {nothing}\n")
+    for scenario in dict.fromkeys(table.scenario for table in tables if table.zero):
+        zero = [one.metric for one in tables if one.zero and one.scenario == scenario]
+        console.print(f"{scenario}, zero throughout: {', '.join(map(units.metric, zero))}\n")
+    console.print(_LEGEND.translate(signs))
 
 
-def _grid(tables: list[MetricTable], setting: str) -> Table:
+def _lacking(encoding: str) -> dict[int, str]:
+    """The signs that an encoding lacks, with what to write instead, for ``str.translate``."""
+    return {
+        ord(sign): plain for sign, plain in _ASCII.items() if sign.encode(encoding, "ignore") == b""
+    }
+
+
+def _grid(section: Section, signs: dict[int, str]) -> Table:
     """The rows of one setting: metrics, and in each the modes; what repeats is named once."""
     from rich.table import Table
 
-    paths = list(dict.fromkeys(path for table in tables for path in table.paths))
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for name in ("metric", "mode", *paths):
+    for name in ("metric", "mode", *section.paths):
         grid.add_column(name or "value", no_wrap=True)
-    for table in tables:
-        lines = [line for group in table.groups if group.setting == setting for line in group.lines]
-        for place, line in enumerate(lines):
-            cells = (_cell(line.cells.get(path), table.scale) for path in paths)
-            grid.add_row("" if place else table.title, line.mode, *cells)
+    for block in section.blocks:
+        for place, line in enumerate(block.lines):
+            title = "" if place else block.table.title
+            cells = (_cell(line, path, block.table.scale) for path in section.paths)
+            grid.add_row(*(text.translate(signs) for text in (title, line.mode, *cells)))
     return grid
 
 
-def _cell(record: Record | None, scale: units.Scale) -> str:
-    """``12.1 ±3% x0.93``, of which only the median is always there."""
+def _cell(line: Line, path: str, scale: units.Scale) -> str:
+    """The median, half its interval and the ratio; only the median is always there."""
+    record = line.cells.get(path)
     if record is None:
         return ""
     parts = [scale.number(record["median"])]
@@ -83,5 +86,7 @@ def _cell(record: Record | None, scale: units.Scale) -> str:
     if record["median"] and math.isfinite(half):
         parts.append(f"±{100 * half / abs(record['median']):.0f}%")
     if math.isfinite(record["baseline_ratio"]):
-        parts.append(f"x{record['baseline_ratio']:.2f}")
+        parts.append(f"{units.TIMES}{record['baseline_ratio']:.2f}")
+    elif path != frames.BASELINE and frames.BASELINE in line.cells:
+        parts.append(units.TIMES + units.NONE)
     return " ".join(parts)

@@ -1,30 +1,37 @@
 """How figures look, and how they become part of a page that is light, dark or printed.
 
-Matplotlib knows no ``currentColor``. So what belongs to the page (text, axes, grid) is drawn in
-placeholder colours, and every series in a colour of its own; in the SVG all of them are replaced by
-CSS: ``currentColor`` and custom properties (``--series-1`` …), which the page defines once for each
-theme. The series are those of M. Okabe and K. Ito ("Color Universal Design", 2008), which people
-with any colour vision tell apart; each also has a marker of its own.
+Matplotlib knows no ``currentColor``. So everything is drawn in the colours of the light theme, each
+of which has one meaning; within a page (:func:`svg`) they are replaced by CSS: ``currentColor`` and
+custom properties (``--series-1`` …), which the page defines once for each theme. A file
+(:func:`export`) keeps them. The series are those of M. Okabe and K. Ito ("Color Universal Design",
+2008), which people with any colour vision tell apart; each also has a marker of its own.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-INK = "#010203"
+INK = "#1a1c1f"
 """Text and axes: becomes ``currentColor``."""
-RULE = "#010204"
+RULE = "#d5d9df"
 """Grid lines and reference lines: becomes ``var(--rule)``."""
-PAPER = "#010205"
+PAPER = "#fffffe"
 """The inside of hollow markers: becomes ``var(--paper)``."""
+
+SOFT = "#5a6069"
+"""What is said beside: becomes ``var(--soft)``."""
+SHADE = "#f3f5f8"
+"""Areas: becomes ``var(--shade)``."""
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5c00", "#8c8c8c")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -66,22 +73,35 @@ def themed() -> Iterator[None]:
         yield
 
 
-def canvas(
-    height: int, left: int, right: int, top: int = 8, bottom: int = 42
-) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes; everything in pixels.
+def canvas(height: float) -> Figure:
+    """An empty figure of :data:`WIDTH` and this height in pixels."""
+    return Figure(figsize=(WIDTH / _DPI, height / _DPI))
 
-    Args:
-        height: Height of the axes.
-        left: Margin for the labels of rows.
-        right: Margin for what stands at the end of rows.
-        top: Margin above.
-        bottom: Margin for the ticks and the label of the x axis.
-    """
-    whole = height + top + bottom
-    figure = Figure(figsize=(WIDTH / _DPI, whole / _DPI))
-    box = (left / WIDTH, bottom / whole, (WIDTH - left - right) / WIDTH, height / whole)
-    return figure, figure.add_axes(box)
+
+def axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes within a figure: their upper left corner, width and height in pixels."""
+    whole = figure.get_figheight() * _DPI
+    box = (left / WIDTH, (whole - top - height) / whole, width / WIDTH, height / whole)
+    return figure.add_axes(box)
+
+
+def legend(figure: Figure, modes: Sequence[str], left: float) -> None:
+    """The colours and markers of the modes, in lines at the top right of ``left`` (pixels)."""
+    handles = []
+    for place, mode in enumerate(modes):
+        colour, marker = series(place)
+        handles.append(Line2D([], [], color=colour, marker=marker, linestyle="none", label=mode))
+    figure.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(left / WIDTH, 1), frameon=False,
+        ncols=max(1, min(len(modes), round(600 / (30 + 7 * max(map(len, modes)))))),
+        borderaxespad=0.2, borderpad=0, handletextpad=0.1, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def legend_height(modes: Sequence[str]) -> int:
+    """The pixels that :func:`legend` takes."""
+    columns = max(1, min(len(modes), round(600 / (30 + 7 * max(map(len, modes))))))
+    return 8 + 17 * -(-len(modes) // columns)
 
 
 def series(place: int) -> tuple[str, str]:
@@ -114,10 +134,32 @@ def svg(figure: Figure, name: str) -> str:
     return _coloured(text).replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
 
 
+def export(figure: Figure, stem: Path) -> list[Path]:
+    """Writes a figure for use elsewhere, as ``stem.svg`` and ``stem.pdf``.
+
+    Letters are outlines in the SVG, so that it looks alike everywhere, and embedded in the PDF. The
+    SVG has a white ground, to be legible on a dark page; the PDF has none.
+
+    Returns:
+        The paths of both.
+    """
+    files = [stem.with_name(f"{stem.name}.{kind}") for kind in ("svg", "pdf")]
+    with mpl.rc_context({"svg.fonttype": "path", "pdf.fonttype": 42}):
+        figure.savefig(
+            files[0],
+            metadata={"Date": None, "Creator": None},
+            facecolor="white",
+            transparent=False,
+        )
+        figure.savefig(files[1], metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return files
+
+
 def _coloured(text: str) -> str:
     """The placeholders replaced by what follows the page's theme."""
-    text = text.replace(INK, "currentColor").replace(RULE, "var(--rule)")
-    text = text.replace(PAPER, "var(--paper)")
+    text = text.replace(INK, "currentColor")
+    for colour, name in ((RULE, "rule"), (PAPER, "paper"), (SOFT, "soft"), (SHADE, "shade")):
+        text = text.replace(colour, f"var(--{name})")
     for place, colour in enumerate(SERIES, start=1):
         text = text.replace(colour, f"var(--series-{place})")
     return text

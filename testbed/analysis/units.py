@@ -11,6 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+TIMES = "×"  # noqa: RUF001
+"""Goes before a ratio."""
+
+NONE = "–"  # noqa: RUF001
+"""Stands for a number that does not exist."""
+
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _RANGES = {"bit/s": (0, 12), "B/s": (0, 12), "s": (-9, 0), "1/s": (0, 9), "bit": (0, 12)}
 _PLAIN = frozenset({"protocol", "cni", "proxy", "topology", "path", "folder", "ingress"})
@@ -47,9 +53,10 @@ ONE = Scale(1.0, "")
 def scale(values: Iterable[float], unit: str) -> Scale:
     """The scale in which the middle one of these values is between 1 and 1000."""
     sizes = sorted(abs(value) for value in values if math.isfinite(value) and value)
-    if unit not in _RANGES or not sizes:
+    range_ = _RANGES.get(unit) or _RANGES.get(unit.partition("/")[0])  # s/bit: as its numerator
+    if range_ is None or not sizes:
         return Scale(1.0, "" if unit == "1" else unit)
-    lowest, highest = _RANGES[unit]
+    lowest, highest = range_
     power = 3 * math.floor(math.log10(sizes[len(sizes) // 2]) / 3)
     power = min(max(power, lowest), highest)
     if unit == "1/s":
@@ -60,7 +67,7 @@ def scale(values: Iterable[float], unit: str) -> Scale:
 def number(value: float) -> str:
     """Three significant digits, in full where that is short: ``0.0123``, ``1,235``."""
     if math.isnan(value):
-        return "–"  # noqa: RUF001
+        return NONE
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if not value:

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from testbed.analysis import frames, units
-from testbed.analysis.layout import Group, Line, MetricTable, Record
+from testbed.analysis import units
+from testbed.analysis.comparison import verdict
+from testbed.analysis.headlines import Headline, paths
+from testbed.analysis.layout import Record
+from testbed.analysis.statistics import Estimate
+
+_SAID = {
+    "better": "better in {}",
+    "worse": "worse in {}",
+    "inconclusive": "no difference shown in {}",
+    "unsure": "too few blocks to tell for {}",
+}
 
 
-def headline(tables: Sequence[MetricTable]) -> list[tuple[str, str]]:
-    """A subject and a statement for each setting of each scenario, on its :func:`chief` metric.
+def headline(found: Sequence[Headline]) -> list[tuple[str, str]]:
+    """A subject and a statement for each mode on each path.
 
-    Such as: "pod-throughput (tcp, 1 stream), cross-node" and "bgp keeps 0.93 [0.91-0.95] of the
-    node-to-node throughput, vxlan 0.81 [0.79-0.83]; vxlan to bgp is 0.87 [0.85-0.90]."
+    Modes are told against the reference mode: "bgp to vxlan, cross-node" is "better in rtt-p50
+    x0.70 [0.68-0.72]; no difference shown in throughput (tcp, 1 stream)". A mode that has no
+    reference is told against node to node, and else by its medians.
     """
-    sentences = []
-    for table in chief(tables):
-        for group in table.groups:
-            path = _path_of_interest(table, group)
-            lines = [line for line in group.lines if path in line.cells]
-            subject = table.scenario + (f" ({group.setting})" if group.setting else "")
-            place = f", {path}" if path else ""
-            sentences.append((subject + place, f"{_statement(table, lines, path)}."))
-    return sentences
-
-
-def chief(tables: Sequence[MetricTable]) -> list[MetricTable]:
-    """Of each scenario, the first metric with a better side that is not zero throughout."""
-    found: dict[str, MetricTable] = {}
-    for table in tables:
-        if table.better != "none" and not table.zero:
-            found.setdefault(table.scenario, table)
-    return list(found.values())
+    statements = [
+        (f"{mode} to {reference}" + (f", {path}" if path else ""), _against(found, mode, path))
+        for path in paths(found)
+        for mode, reference in _compared(found, path).items()
+    ]
+    if statements:
+        return statements
+    return [
+        (mode + (f", {path}" if path else ""), _alone(found, mode, path))
+        for path in paths(found)
+        for mode in dict.fromkeys(mode for one in found for mode in one.cells(path))
+    ]
 
 
 def ratio(cell: Record, kind: str) -> str:
@@ -45,52 +50,64 @@ def ratio(cell: Record, kind: str) -> str:
     if math.isnan(cell[f"{kind}_ratio"]):
         return ""
     interval = units.ONE.interval(cell[f"{kind}_low"], cell[f"{kind}_high"])
-    return f"{units.number(cell[f'{kind}_ratio'])} {interval}".strip()
+    return f"{units.TIMES}{units.number(cell[f'{kind}_ratio'])} {interval}".strip()
 
 
-def _path_of_interest(table: MetricTable, group: Group) -> str:
-    """Cross-node if it was measured, else the last path that is not the baseline."""
-    there = [path for path in table.paths if any(path in line.cells for line in group.lines)]
-    others = [path for path in there if path != frames.BASELINE]
-    return "cross-node" if "cross-node" in others else (others or there)[-1]
+def _compared(found: Sequence[Headline], path: str) -> Mapping[str, str]:
+    """The modes that have a ratio to the reference mode on this path, with its name."""
+    return {
+        mode: str(cell["reference"])
+        for one in found
+        for mode, cell in one.cells(path).items()
+        if not math.isnan(cell["reference_ratio"])
+    }
 
 
-def _statement(table: MetricTable, lines: Sequence[Line], path: str) -> str:
-    """What one path of one setting says: against the baseline if there is one, then by mode."""
-    cells = {line.mode: line.cells[path] for line in lines}
-    ratios = {mode: ratio(cell, "baseline") for mode, cell in cells.items()}
-    if any(ratios.values()):
-        found = [(mode, text) for mode, text in ratios.items() if text]
-        first, rest = found[0], found[1:]
-        verb = "keeps" if table.better == "higher" else "has"
-        what = f"of the node-to-node {units.metric(table.metric)}"
-        if table.better != "higher":
-            what = f"times the node-to-node {units.metric(table.metric)}"
-        said = [f"{first[0]} {verb} {first[1]} {what}", *(f"{mode} {text}" for mode, text in rest)]
-    else:
-        said = [
-            f"{mode} has a median {units.metric(table.metric)} of {_median(table, cell)}"
-            for mode, cell in cells.items()
-        ]
-    return "; ".join([", ".join(said), *_against_reference(cells)])
+def _against(found: Sequence[Headline], mode: str, path: str) -> str:
+    """What became better and worse than in the reference mode."""
+    sorted_: dict[str, list[str]] = {kind: [] for kind in _SAID}
+    for one in found:
+        cell = one.cells(path).get(mode)
+        if cell is not None and not math.isnan(cell["reference_ratio"]):
+            kind = _kind(cell, one.table.better)
+            told = f" {ratio(cell, 'reference')}" if kind in ("better", "worse") else ""
+            sorted_[kind].append(one.name + told)
+    whole = sum(map(len, sorted_.values()))
+    return "; ".join(
+        _SAID[kind].format(_listed(names, whole)) for kind, names in sorted_.items() if names
+    )
 
 
-def _median(table: MetricTable, cell: Record) -> str:
-    """A median with unit and interval."""
-    interval = table.scale.interval(cell["low"], cell["high"])
-    text = f"{table.scale.number(cell['median'])} {table.scale.unit}".strip()
-    return f"{text} {interval}".strip()
+def _listed(names: Sequence[str], whole: int) -> str:
+    """Names in a row; if they are all that there are, their number."""
+    if len(names) == whole > 1 and units.TIMES not in names[0]:
+        return f"any of {whole} headline metrics"
+    return ", ".join(names)
 
 
-def _against_reference(cells: dict[str, Record]) -> list[str]:
-    """How each mode relates to the reference mode, and whether that is a difference at all."""
+def _kind(cell: Record, better: str) -> str:
+    """Better or worse than the reference if the interval excludes 1."""
+    value, low, high = (cell[f"reference_{end}"] for end in ("ratio", "low", "high"))
+    if math.isnan(low):
+        return "unsure"
+    said = verdict(Estimate(value, low, high, cell["n"]), better, 0)
+    return "inconclusive" if said == "same" else said
+
+
+def _alone(found: Sequence[Headline], mode: str, path: str) -> str:
+    """The ratios of one mode to node to node, or its medians."""
     said = []
-    for mode, cell in cells.items():
-        text = ratio(cell, "reference")
-        if not text:
-            continue
-        low, high = cell["reference_low"], cell["reference_high"]
-        open_ = math.isnan(low) or low <= 1 <= high
-        verdict = " (no difference shown)" if open_ else ""
-        said.append(f"{mode} to {cell['reference']} is {text}{verdict}")
-    return said
+    for one in found:
+        cell = one.cells(path).get(mode)
+        if cell is not None and ratio(cell, "baseline"):
+            said.append(f"{one.name} {ratio(cell, 'baseline')} of node to node")
+        elif cell is not None:
+            said.append(f"{one.name} {_median(one, cell)}")
+    return ", ".join(said)
+
+
+def _median(one: Headline, cell: Record) -> str:
+    """A median with unit and interval."""
+    scale = one.table.scale
+    text = f"{scale.number(cell['median'])} {scale.unit}".strip()
+    return f"{text} {scale.interval(cell['low'], cell['high'])}".strip()

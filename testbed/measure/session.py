@@ -21,7 +21,7 @@ from typing import Any
 from testbed.errors import InputError, Where
 from testbed.measure import campaignfile
 from testbed.measure.campaign import Campaign, resolve
-from testbed.measure.contract import Reading
+from testbed.measure.contract import Reading, headlines
 from testbed.measure.environment import environment
 from testbed.measure.journal import NAME, Journal
 from testbed.measure.schedule import Slot, Variant, schedule
@@ -67,7 +67,8 @@ class Session:
         """
         try:
             (self.out / RAW).mkdir(parents=True, exist_ok=True)
-            about = {**environment(list(self.specs.values())), **self._head()}
+            machine = environment(list(self.specs.values()))
+            about = {**machine, **self._head(), "headlines": headlines(self.campaign.scenarios)}
             (self.out / "environment.json").write_text(json.dumps(about, indent=2) + "\n")
             self.journal.begin(self._head())
         except OSError as error:
@@ -100,11 +101,11 @@ class Session:
         Returns:
             The path of the report.
         """
-        from testbed.analysis import frames, report, summary
+        from testbed.analysis import frames, report, results, summary
 
         rows = [row for slot in self.slots for row in self.journal.rows[slot.order]]
         frames.write_samples(rows, self.out)
-        summary.write_summary(frames.load(self.out), self.out)
+        summary.write_summary(results.read([self.out]).summary, self.out)
         return report.render([self.out], self.out / "report.html")
 
 

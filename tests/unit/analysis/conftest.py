@@ -20,49 +20,58 @@ Metrics = list[tuple[str, str, str, float, float]]  # name, unit, better, level,
 SCENARIOS: dict[str, tuple[list[dict[str, Any]], Metrics]] = {
     "pod-throughput": (
         [
-            {"protocol": "tcp", "streams": 1, "rate": None},
-            {"protocol": "tcp", "streams": 4, "rate": None},
-            {"protocol": "udp", "streams": 1, "rate": 1_000_000_000},
+            {"protocol": "tcp", "streams": 1, "rate": "unlimited"},
+            {"protocol": "tcp", "streams": 4, "rate": "unlimited"},
+            {"protocol": "udp", "streams": 1, "rate": "500M"},
         ],
         [
             ("throughput", "bit/s", "higher", 13.2e9, 1),
+            ("retransmits", "1", "none", 0.0, 1),
             ("loss", "1", "lower", 0.0, 1),
-            ("retransmits", "1", "lower", 0.0, 1),
+            ("cpu-per-bit", "s/bit", "lower", 1.47e-10, -1),
         ],
     ),
     "pod-latency": (
         [{}],
         [
-            ("latency_p50", "s", "lower", 18e-6, -1),
-            ("latency_p99", "s", "lower", 41e-6, -1),
-            ("latency_p999", "s", "lower", 160e-6, -1),
+            ("rtt-p50", "s", "lower", 18e-6, -1),
+            ("rtt-p99", "s", "lower", 41e-6, -1),
+            ("rtt-p99.9", "s", "lower", 160e-6, -1),
         ],
     ),
     "pod-connect": (
         [{}],
         [
-            ("connect_rate", "1/s", "higher", 14500.0, 1),
-            ("connect_p50", "s", "lower", 52e-6, -1),
-            ("connect_p99", "s", "lower", 140e-6, -1),
+            ("connections", "1/s", "higher", 14500.0, 1),
+            ("connect-p50", "s", "lower", 52e-6, -1),
+            ("connect-p99", "s", "lower", 140e-6, -1),
         ],
     ),
 }
 CPU: Metrics = [
-    ("cpu_busy", "cores", "none", 1.7, 0),
-    ("cpu_softirq", "cores", "none", 0.4, -1),
-    ("cpu_steal", "cores", "none", 0.01, 0),
+    ("cpu-busy", "1", "none", 1.7, 0),
+    ("cpu-user", "1", "none", 0.5, 0),
+    ("cpu-system", "1", "none", 0.8, 0),
+    ("cpu-softirq", "1", "none", 0.4, -1),
+    ("cpu-irq", "1", "none", 0.0, 0),
+    ("cpu-steal", "1", "none", 0.01, 0),
 ]
+HEADLINES: dict[str, dict[str, dict[str, Any]]] = {
+    "pod-throughput": {"throughput": {"protocol": "tcp"}, "cpu-per-bit": {"protocol": "udp"}},
+    "pod-latency": {"rtt-p50": {}, "rtt-p99": {}},
+    "pod-connect": {"connections": {}, "connect-p50": {}},
+}
 ENVIRONMENT: dict[str, Any] = {
     "kernel": "6.18.44",
     "cpu": "Example CPU <2.5 GHz> & more",
     "cores": 2,
-    "memory": 25276502016,
+    "memory_bytes": 25276502016,
     "versions": {"testbed": "0.1.0", "iperf3": "3.12", "frr": "8.4.4", "sockperf": "3.7"},
     "options": {"repeat": 5, "cni": ["bgp", "vxlan"]},
     "seed": 4,
     "started": "2025-10-09T08:53:20+00:00",
     "finished": "2025-10-09T08:57:02+00:00",
-    "campaign": {"name": "default", "scenarios": list(SCENARIOS)},
+    "headlines": HEADLINES,
     "topologies": {
         "single": {
             "nodes": [

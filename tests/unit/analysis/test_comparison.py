@@ -47,6 +47,14 @@ def test_bad_threshold(text: str) -> None:
         comparison.parse_threshold(text)
 
 
+def test_a_tiny_loss_is_no_loss(campaign: Campaign) -> None:
+    base = frames.load(campaign(scenarios=("pod-throughput",)))
+    base = base[(base["metric"] == "loss") & (base["protocol"] == "udp")]
+    for old, new, expected in ((1e-5, 5e-5, "same"), (1e-5, 0.01, "worse"), (0.1, 0.2, "worse")):
+        rows = comparison.compare(base.assign(value=old), base.assign(value=new), 0.05)
+        assert {row.verdict for row in rows} == {expected}
+
+
 def verdict_counts(base: Path, new: Path) -> dict[comparison.Verdict, int]:
     return comparison.counts(comparison.compare(frames.load(base), frames.load(new), 0.05))
 
@@ -126,7 +134,7 @@ def test_json(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
     assert row["verdict"] == "worse"
     assert row["parameters"] == {
         "topology": "single", "cni": "bgp", "proxy": "none", "path": "node-to-node",
-        "protocol": "tcp", "streams": 1,
+        "protocol": "tcp", "streams": 1, "rate": "unlimited",
     }  # fmt: skip
     assert row["ratio"]["low"] < 0.7 < row["ratio"]["high"] < 0.9
 

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from click import ClickException
 
-from testbed.analysis import figures, frames, layout, report
-from testbed.analysis.summary import summary
+from testbed.analysis import figures, frames, latex, report, theme
+from testbed.analysis.overview import overview, turned
+from testbed.analysis.results import Results, read
 from testbed.analysis.table import print_table
 from testbed.analysis.topology import topology_svg
 from testbed.analysis.words import headline
@@ -89,14 +90,33 @@ def test_the_page_stands_alone_and_is_well_formed(campaign: Campaign) -> None:
 
 
 def test_the_headline_says_what_was_put_in(campaign: Campaign) -> None:
-    tables = layout.arrange(summary(frames.load(campaign(blocks=9))))
-    said = dict(headline(tables))
-    sentence = said["pod-throughput (tcp, 4 streams), cross-node"]
-    assert re.match(
-        r"bgp keeps 0\.9\d+ \[.*\] of the node-to-node throughput, vxlan 0\.[78]", sentence
-    )
-    assert "vxlan to bgp is 0.8" in sentence
-    assert "times the node-to-node latency p50" in said["pod-latency, cross-node"]
+    said = dict(headline(read([campaign(blocks=9)]).headlines))
+    assert list(said) == ["vxlan to bgp, cross-node", "vxlan to bgp, same-node"]
+    across = said["vxlan to bgp, cross-node"]
+    assert re.search(r"worse in .*rtt-p50 ×1\.1\d \[1\.\d+–1\.\d+\]", across)  # noqa: RUF001
+    assert re.search(r"throughput \(tcp, 4 streams, unlimited\) ×0\.8\d", across)  # noqa: RUF001
+    assert "better" not in across
+    assert said["vxlan to bgp, same-node"] == "no difference shown in any of 7 headline metrics"
+
+
+def test_a_mode_alone_is_told_against_node_to_node(campaign: Campaign, tmp_path: Path) -> None:
+    frame = frames.load(campaign(blocks=5, scenarios=LATENCY))
+    folder = tmp_path / "one"
+    frames.write_samples(frame[frame["cni"] == "bgp"].to_dict("records"), folder)  # type: ignore[arg-type]
+    said = dict(headline(read([folder]).headlines))
+    assert re.match(r"rtt-p50 ×1\.[01]\d \[.*\] of node to node$", said["bgp, cross-node"])  # noqa: RUF001
+
+
+def test_the_scenario_says_what_its_headlines_are(campaign: Campaign) -> None:
+    folder = campaign(blocks=1)
+    found = read([folder]).headlines
+    assert [one.name for one in found] == [
+        "connections", "connect-p50", "rtt-p50", "rtt-p99", "throughput (tcp, 1 stream, unlimited)",
+        "throughput (tcp, 4 streams, unlimited)", "cpu-per-bit (udp, 1 stream, rate 500M)",
+    ]  # fmt: skip
+    (folder / "environment.json").unlink()
+    found = read([folder]).headlines
+    assert {one.table.metric for one in found} == {"connections", "rtt-p50", "throughput"}
 
 
 def test_what_comes_from_data_is_escaped(campaign: Campaign, tmp_path: Path) -> None:
@@ -134,70 +154,95 @@ def test_folders_with_nothing_in_common_are_still_shown(campaign: Campaign, tmp_
 
 def test_a_scenario_without_path_or_environment(tmp_path: Path) -> None:
     text = report.html([failure(tmp_path)]).replace("\u2060", "")
-    assert "bgp has a median gap of 210 ms [200–220]" in text  # noqa: RUF001
+    assert "<strong>bgp:</strong> gap 210 ms [200–220]." in text  # noqa: RUF001
     assert "The results have no environment.json." in text
     assert '<h2 id="topology"' not in text
 
 
 def test_two_samples_have_no_interval_and_say_so_by_its_absence(tmp_path: Path) -> None:
-    assert dict(headline(layout.arrange(summary(frames.load(failure(tmp_path, blocks=2)))))) == {
-        "link-failure": "bgp has a median gap of 205 ms."
-    }
+    assert dict(headline(read([failure(tmp_path, blocks=2)]).headlines)) == {"bgp": "gap 205 ms"}
 
 
-def test_the_reference_is_the_mode_that_the_campaign_lists_first(campaign: Campaign) -> None:
-    folder = campaign(scenarios=LATENCY)
-    assert "vxlan to bgp" in report.html([folder])
-    (folder / "environment.json").write_text(json.dumps({"options": {"cni": "vxlan,bgp"}}))
-    assert "bgp to vxlan" in report.html([folder])
-
-
-@pytest.fixture
-def drawn(campaign: Campaign) -> tuple[layout.MetricTable, list[pd.DataFrame], list[str]]:
-    frame = frames.load(campaign(scenarios=["pod-throughput"]))
-    tables = layout.arrange(summary(frame))
-    table = next(one for one in tables if one.metric == "throughput")
-    return table, list(frames.cells(frame).values()), layout.mode_names(tables)
-
-
-def test_figures_are_xml_in_the_colours_of_the_page(
-    drawn: tuple[layout.MetricTable, list[pd.DataFrame], list[str]],
+def test_the_table_of_cpu_times_is_closed_and_has_a_row_for_each_mode_and_path(
+    campaign: Campaign,
 ) -> None:
-    table, samples, modes = drawn
-    for svg in (
-        figures.ratios(table, modes, "r"),
-        figures.distributions(table, samples, modes, "d"),
-        figures.over_time(table, samples, modes, "t"),
-    ):
+    text = report.html([campaign(blocks=1)])
+    found = re.findall(r"<details>.*?</details>", text, re.DOTALL)
+    assert len(found) == 3
+    assert [table.count("<tr>") for table in found] == [1 + 6, 1 + 6, 1 + 18]
+    assert "<details open" not in text
+
+
+def figures_of(results: Results) -> list[str]:
+    with theme.themed():
+        drawn = [overview(results.headlines, results.modes)]
+        for section in results.sections:
+            drawn.append(figures.samples(section, results.samples, results.modes))
+        return [theme.svg(figure, f"f{i}") for i, figure in enumerate(drawn) if figure]
+
+
+def marks(svg: str) -> int:
+    use = r'<use href="#\w+-[Cm]\w+" [^>]*style="fill: (?:var\(--series|var\(--paper)'
+    return len(re.findall(use, svg))
+
+
+def test_figures_are_xml_in_the_colours_of_the_page(campaign: Campaign) -> None:
+    drawn = figures_of(read([campaign(blocks=3)]))
+    assert len(drawn) == 6
+    for svg in drawn:
         ET.fromstring(svg)  # noqa: S314  our own output
         assert "currentColor" in svg
         assert "var(--series-1)" in svg
         assert not re.findall(r"(?:fill|stroke): (#[0-9a-f]+)", svg)
 
 
-def test_the_forest_plot_has_a_row_for_each_ratio(
-    drawn: tuple[layout.MetricTable, list[pd.DataFrame], list[str]],
-) -> None:
-    table, _, modes = drawn
-    svg = figures.ratios(table, modes, "r")
-    cells = [cell for cell in table.cells if cell["path"] != "node-to-node"]
-    assert len(cells) == 12
-    assert len(re.findall(r">\d\.\d+ \[", svg)) == 12
+def test_the_overview_has_a_mark_for_each_ratio_of_a_headline(campaign: Campaign) -> None:
+    results = read([campaign(blocks=3)])
+    assert len(results.headlines) == 7
+    assert marks(figures_of(results)[0]) == 7 * 2 * 2 + len(results.modes)
 
 
-def test_every_sample_is_drawn(
-    drawn: tuple[layout.MetricTable, list[pd.DataFrame], list[str]],
+@pytest.mark.parametrize(
+    ("better", "expected"), [("higher", (0.5, 0.25, 0.8)), ("lower", (2, 1.25, 4))]
+)
+def test_left_is_worse(better: str, expected: tuple[float, float, float]) -> None:
+    cell = {"baseline_ratio": 0.5, "baseline_low": 0.25, "baseline_high": 0.8}
+    assert turned(cell, better) == pytest.approx(expected)
+
+
+def test_every_sample_is_drawn_twice(campaign: Campaign) -> None:
+    results = read([campaign(blocks=3, scenarios=LATENCY)])
+    count = int((results.frame["better"] != "none").sum())
+    assert marks(figures_of(results)[1]) == 2 * count + len(results.modes)
+
+
+def test_a_folder_for_a_paper(
+    campaign: Campaign, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table, samples, modes = drawn
-    count = sum(len(samples[cell["place"]]) for cell in table.cells)
-    for svg, legend in (
-        (figures.distributions(table, samples, modes, "d"), 0),
-        (figures.over_time(table, samples, modes, "t"), len(modes)),
-    ):
-        marks = re.findall(
-            r'<use href="#\w-[Cm]\w+" [^>]*style="fill: (?:var\(--series|var\(--paper)', svg
-        )
-        assert len(marks) == count + legend
+    folder, out = campaign(blocks=3), tmp_path / "new" / "paper"
+    command.main([str(folder), "--figures", str(out)], standalone_mode=False)
+    printed = capsys.readouterr().out.split()
+    assert {Path(line) for line in printed} == {*out.iterdir(), folder / "report.html"}
+    assert {"overview.svg", "overview.pdf", "summary.tex", "summary.csv"} <= {
+        path.name for path in out.iterdir()
+    }
+    assert len(list(out.glob("samples-*.pdf"))) == len(list(out.glob("samples-*.svg"))) == 5
+    assert (out / "overview.pdf").read_bytes().startswith(b"%PDF")
+    text = (out / "overview.svg").read_text()
+    ET.fromstring(text)  # noqa: S314  our own output
+    assert "var(" not in text
+    assert len(pd.read_csv(out / "summary.csv")) == len(read([folder]).summary)
+
+
+def test_latex_is_balanced_and_escaped(campaign: Campaign) -> None:
+    results = read([campaign(blocks=3)])
+    lines = latex.table(results.sections).splitlines()
+    rows = [line for line in lines if line.endswith(r" \\") and "multicolumn" not in line]
+    assert {line.count(" & ") for line in rows} == {4}
+    assert sum(line.count("{") - line.count("}") for line in lines) == 0
+    assert any("$\\times$0." in line for line in rows)
+    assert latex.escape("a_b 5% {x} \\y") == r"a\_b 5\% \{x\} \textbackslash{}y"
+    assert "".join(lines).isascii()
 
 
 def topology(nodes: int, leaves: int) -> dict[str, Any]:
@@ -251,11 +296,33 @@ def test_console_table_fits_100_columns_in_a_pipe(campaign: Campaign) -> None:
     assert "\x1b" not in out.getvalue()
     assert "…" not in out.getvalue()
     assert "throughput [Gbit/s]" in out.getvalue()
-    assert "pod-throughput: udp, 1 stream, rate 1 Gbit/s" in lines
-    assert "pod-throughput, zero throughout: loss, retransmits" in lines
+    assert "pod-throughput: udp, 1 stream, rate 500M" in lines
+    assert "pod-throughput, zero throughout: loss" in lines
     assert re.search(
-        r"bgp +13\.\d ±\d+% +16\.\d ±\d+% x1\.2\d +12\.\d ±\d+% x0\.9\d", out.getvalue()
+        r"bgp +13\.\d ±\d+% +16\.\d ±\d+% ×1\.2\d +12\.\d ±\d+% ×0\.9\d",  # noqa: RUF001
+        out.getvalue(),
     )
+
+
+def test_console_table_writes_no_ratio_to_almost_nothing(campaign: Campaign) -> None:
+    frame = frames.load(campaign(blocks=3, scenarios=["pod-throughput"]))
+    loss = frame["metric"] == "loss"
+    frame.loc[loss, "value"] = frame[loss]["path"].map(lambda p: 0.2 if p == "cross-node" else 1e-5)
+    out = io.StringIO()
+    print_table(frame, out)
+    row = next(line for line in out.getvalue().splitlines() if line.startswith("loss"))
+    assert row.split()[-3:] == ["0.200", "±0%", "×–"]  # noqa: RUF001
+
+
+def test_console_table_in_an_encoding_without_the_signs(campaign: Campaign) -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    print_table(frames.load(campaign(blocks=3, scenarios=LATENCY)), out)
+    out.flush()
+    lines = raw.getvalue().decode("ascii").splitlines()
+    assert re.search(r"rtt-p50 \[us\] +bgp +\d+\.\d \+-\d+% +\d+\.\d \+-\d+% x0\.\d\d", lines[2])
+    column = lines[1].index("cross-node")
+    assert all(line[column - 1] == " " and line[column].isdigit() for line in lines[2:8])
 
 
 def test_command_writes_beside_the_samples_and_prints_the_path(

@@ -1,5 +1,6 @@
 """The summary, and the words for numbers and cells."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from testbed.analysis import frames, units
+from testbed.analysis.results import read
 from testbed.analysis.summary import summary, write_summary
 
 Campaign = Callable[..., Path]
@@ -35,7 +37,7 @@ def test_ratios_find_the_effects_that_were_put_in(campaign: Campaign) -> None:
 
 def test_the_baseline_and_the_reference_have_no_ratio_to_themselves(campaign: Campaign) -> None:
     found = summary(frames.load(campaign(blocks=3)), reference="vxlan")
-    cell = {"metric": "latency_p50", "path": "node-to-node"}
+    cell = {"metric": "rtt-p50", "path": "node-to-node"}
     assert math.isnan(row(found, cni="bgp", **cell)["baseline_ratio"])
     assert math.isnan(row(found, cni="vxlan", **cell)["reference_ratio"])
     assert row(found, cni="bgp", **cell)["reference_ratio"] == pytest.approx(1, abs=0.1)
@@ -44,9 +46,34 @@ def test_the_baseline_and_the_reference_have_no_ratio_to_themselves(campaign: Ca
 def test_csv_has_a_line_for_each_cell_and_metric(campaign: Campaign) -> None:
     folder = campaign(blocks=3)
     frame = frames.load(folder)
-    read = pd.read_csv(write_summary(frame, folder))
-    assert len(read) == len(frames.cells(frame)) == 180
-    assert read["disturbed"].sum() == frame["disturbed"].sum()
+    found = pd.read_csv(write_summary(summary(frame), folder))
+    assert len(found) == len(frames.cells(frame)) == 288
+    assert found["disturbed"].sum() == frame["disturbed"].sum()
+
+
+def test_the_reference_is_the_first_mode_of_the_options(campaign: Campaign) -> None:
+    folder = campaign(blocks=1, scenarios=("pod-latency",))
+    for options, expected in (
+        ({"cni": ["vxlan", "bgp"]}, "vxlan"),
+        ({"cni": ["host-gw"]}, "bgp"),
+        ({}, "bgp"),
+    ):
+        (folder / frames.ENVIRONMENT).write_text(json.dumps({"options": options}))
+        assert set(read([folder]).summary["reference"]) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("unit", "level", "has_ratio"),
+    [("1", 0.0, False), ("1", 0.003, False), ("1", 0.02, True), ("s", 1e-6, True)],
+)
+def test_a_share_of_almost_nothing_is_not_divided_by(
+    campaign: Campaign, unit: str, level: float, has_ratio: bool
+) -> None:
+    frame = frames.load(campaign(blocks=3, scenarios=("pod-latency",)))
+    frame = frame[frame["metric"] == "rtt-p50"].assign(unit=unit)
+    frame.loc[frame["path"] == "node-to-node", "value"] = level
+    found = summary(frame)
+    assert found["baseline_ratio"].notna().any() == has_ratio
 
 
 @pytest.mark.parametrize(
@@ -56,6 +83,8 @@ def test_csv_has_a_line_for_each_cell_and_metric(campaign: Campaign) -> None:
         (123456.0, "bit/s", "123 kbit/s"),
         (18.25e-6, "s", "18.2 µs"),
         (3.0, "s", "3.00 s"),
+        (1.47e-10, "s/bit", "0.147 ns/bit"),
+        (5.58e-9, "s/bit", "5.58 ns/bit"),
         (14567.0, "1/s", "14.6 k/s"),
         (140.0, "1/s", "140 /s"),
         (0.0123, "1", "0.0123"),

@@ -1,0 +1,56 @@
+"""The report in parts, for a paper: ``testbed report DIR --figures FOLDER``.
+
+::
+
+    overview.svg, overview.pdf     the headline metrics as ratios to node to node
+    samples-SETTING.svg, .pdf      every sample of each setting
+    summary.tex                    the medians as a table (booktabs)
+    summary.csv                    one row per cell and metric, in base units
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from testbed.analysis import figures, latex, theme
+from testbed.analysis.overview import overview
+from testbed.analysis.results import read
+from testbed.analysis.summary import write_summary
+from testbed.errors import InputError, Where
+
+
+def export(folders: Sequence[Path], out: Path) -> list[Path]:
+    """Writes figures and tables of results folders into a folder, and returns what was written.
+
+    Args:
+        folders: What ``testbed bench`` wrote.
+        out: Where to; made if it is not there.
+
+    Raises:
+        InputError: A folder cannot be read, or a file cannot be written.
+    """
+    results = read(folders)
+    written = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with theme.themed():
+            drawn = {"overview": overview(results.headlines, results.modes)}
+            for section in results.sections:
+                name = f"samples-{stem(section.title)}"
+                drawn[name] = figures.samples(section, results.samples, results.modes)
+            for name, figure in drawn.items():
+                if figure is not None:
+                    written += theme.export(figure, out / name)
+        tex = out / "summary.tex"
+        tex.write_text(latex.table(results.sections), encoding="utf-8")
+        written += [tex, write_summary(results.summary, out)]
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", where=Where(str(out))) from error
+    return written
+
+
+def stem(title: str) -> str:
+    """A title as part of a file's name: ``pod-throughput-tcp-4-streams``."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
