@@ -97,7 +97,7 @@ def _distribution(
     for row, cell in _cells(block).items():
         y, values = rows.index(row), drawn[cell["place"]]
         axes.plot([cell["median"] / factor] * 2, [y - 0.45, y + 0.45], color=INK, linewidth=1.2)
-        level = y + np.linspace(-0.2, 0.2, len(values))
+        level = y + (np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1))
         _dots(axes, values["value"] / factor, level, values["disturbed"], modes.index(row[1]))
     for y, (_, mode) in enumerate(rows):
         if not mode:

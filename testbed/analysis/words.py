@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from testbed.analysis import units
+from testbed.analysis import frames, units
 from testbed.analysis.comparison import verdict
 from testbed.analysis.headlines import Headline, paths
 from testbed.analysis.layout import Record
@@ -56,11 +56,20 @@ def ratio(cell: Record, kind: str) -> str:
 def _compared(found: Sequence[Headline], path: str) -> Mapping[str, str]:
     """The modes that have a ratio to the reference mode on this path, with its name."""
     return {
-        mode: str(cell["reference"])
+        mode: _reference(one.cells(path), cell)
         for one in found
         for mode, cell in one.cells(path).items()
         if not math.isnan(cell["reference_ratio"])
     }
+
+
+def _reference(cells: Mapping[str, Record], cell: Record) -> str:
+    """The name of the mode that a record is divided by: its own but for the CNI mode."""
+    other = [name for name in frames.MODES if name in cell and name != "cni"]
+    for mode, one in cells.items():
+        if one["cni"] == cell["reference"] and all(one[name] == cell[name] for name in other):
+            return mode
+    return str(cell["reference"])
 
 
 def _against(found: Sequence[Headline], mode: str, path: str) -> str:

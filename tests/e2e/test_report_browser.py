@@ -85,6 +85,13 @@ def test_no_error_and_no_request(browser: Page, report: Path) -> None:
     assert [url for url in requests if not url.startswith("data:")] == [report.as_uri()]
 
 
+def test_the_first_screen_has_the_words_and_the_overview(browser: Page, report: Path) -> None:
+    browser.media()
+    browser.open(report.as_uri(), width=1280, height=900)
+    bottom = "document.querySelector('.headline ~ figure svg').getBoundingClientRect().bottom"
+    assert 300 < browser.evaluate(bottom) < 900
+
+
 @pytest.mark.parametrize("width", [1280, 768, 400])
 def test_nothing_is_cut_off_on_a_screen(browser: Page, report: Path, width: int) -> None:
     browser.media()
@@ -101,6 +108,16 @@ def test_nothing_is_cut_off_in_print(browser: Page, report: Path) -> None:
     assert browser.evaluate(f"{boxes}.length") == 0
     assert browser.evaluate("document.documentElement.scrollWidth") <= 688
     assert browser.evaluate(OUTSIDE) == []
+
+
+def test_closed_tables_are_closed_on_a_screen_and_open_in_print(
+    browser: Page, report: Path
+) -> None:
+    shown = "[...document.querySelectorAll('details table')].map(one => one.checkVisibility())"
+    for medium, expected in (("screen", False), ("print", True)):
+        browser.media(medium)
+        browser.open(report.as_uri())
+        assert browser.evaluate(shown) == [expected] * 4
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
