@@ -17,6 +17,7 @@ that programs write to are overlays: what they write goes to memory and ends wit
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -114,4 +115,21 @@ def _overlay(folder: str) -> None:
     upper.mkdir(parents=True)
     work.mkdir()
     upper.chmod(Path(folder).stat().st_mode & 0o7777)
+    below = {path: os.open(path, os.O_PATH) for path in _mounts_below(folder)}
     sc.mount("overlay", folder, "overlay", 0, f"lowerdir={folder},upperdir={upper},workdir={work}")
+    for path, descriptor in below.items():
+        sc.mount(f"/proc/self/fd/{descriptor}", path, flags=sc.MS_BIND | sc.MS_REC)
+        os.close(descriptor)
+
+
+def _mounts_below(folder: str) -> list[str]:
+    """The outermost mount points in a folder, which an overlay of it would not show."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    paths = {_unescaped(line.split()[4]) for line in lines}
+    below = sorted(path for path in paths if path.startswith(f"{folder}/"))
+    return [p for p in below if not any(p.startswith(f"{other}/") for other in below)]
+
+
+def _unescaped(path: str) -> str:
+    """A path of proc_pid_mountinfo(5), in which white space is octal."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), path)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from testbed import defaults
 from testbed import spec as specs
+from testbed.defaults import CNI, PROXY, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios
 from testbed.measure.schedule import Variant
@@ -42,10 +42,10 @@ class Campaign:
         origin: Where it was read, for messages.
     """
 
-    topology: tuple[str, ...] = (defaults.TOPOLOGY,)
+    topology: tuple[str, ...] = (TOPOLOGY,)
     settings: Mapping[str, str] = field(default_factory=dict)
-    cni: tuple[str, ...] = (defaults.CNI,)
-    proxy: tuple[str, ...] = (defaults.PROXY,)
+    cni: tuple[str, ...] = (CNI,)
+    proxy: tuple[str, ...] = (PROXY,)
     repeat: int = 5
     seconds: int = 1
     seed: int | None = None

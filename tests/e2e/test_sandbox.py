@@ -165,6 +165,16 @@ def test_a_pods_files_stay_in_the_lab(machine: Machine) -> None:
     assert machine.run("hostname").stdout == _here("hostname").stdout
 
 
+def test_a_mount_in_an_overlaid_folder_is_seen_in_the_lab(machine: Machine) -> None:
+    machine.run("mkdir", "-p", "/tmp/a b/c")
+    machine.run("mount", "-t", "tmpfs", "tmpfs", "/tmp/a b/c")
+    machine.run("sh", "-c", "echo hello > '/tmp/a b/c/f'")
+    machine.testbed("up", "--set", "nodes=1")
+    shown = machine.testbed("exec", "node/n1", "--", "cat", "/tmp/a b/c/f").stdout
+    assert shown == "hello\n"
+    machine.testbed("exec", "node/n1", "--", "touch", "/tmp/a b/c/g", code=1)  # it is the host's
+
+
 def test_a_pod_sees_the_labs_processes_only(machine: Machine) -> None:
     machine.testbed("up", "-f", "-", text=POD)
     sleeper = machine.start("sleep", "98765")
