@@ -91,7 +91,7 @@ class PodThroughput:
         }
         yield from (Reading(metric, value) for metric, value in values.items() if value is not None)
         if result.throughput > 0:
-            yield Reading(CPU_PER_BIT, used.used.busy / (result.throughput * seconds))
+            yield Reading(CPU_PER_BIT, used.busy / (result.throughput * seconds))
         yield from used.readings()
 
 

@@ -77,7 +77,7 @@ def _sample(session: Session, labs: Mapping[Variant, Lab], slot: Slot) -> list[d
     with Window() as window:
         found = _readings(session, labs, slot)
     stolen = window.used.steal / window.seconds / (os.cpu_count() or 1)
-    disturbed = stolen > STEAL or idle.used.busy / idle.seconds > FOREIGN
+    disturbed = stolen > STEAL or idle.busy / idle.seconds > FOREIGN
     return rows(session.row(slot, start, disturbed), found)
 
 

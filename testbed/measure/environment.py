@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.lab.features import program
+from testbed.measure.affinity import processors
 from testbed.spec import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,7 @@ def environment(specs: Sequence[Spec]) -> dict[str, Any]:
         "machine": platform.machine(),
         "cpu": _cpu_model(Path("/proc/cpuinfo").read_text()),
         "cores": os.cpu_count(),
+        "processors": processors(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "tcp_congestion_control": _sysctl("net/ipv4/tcp_congestion_control"),
         "python": platform.python_version(),

@@ -1,7 +1,8 @@
 """Running a measuring tool in a lab: a server until it is told to stop, a client until it ends.
 
 Everything that a tool prints is kept untouched in the sample's raw folder: ``NAME.stdout``,
-``NAME.stderr``, and ``NAME.json`` with the target, the arguments, the exit code and the time.
+``NAME.stderr``, and ``NAME.json`` with the target, the arguments, the processor, the exit code and
+the time.
 Nothing waits for ever and nothing sleeps in the hope that a server is up: a server is up when it
 says so on its standard output.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.errors import LabError
+from testbed.measure.affinity import Role, pinned
 from testbed.measure.contract import LabHandle
 from testbed.measure.cpu import Window
 
@@ -74,20 +76,21 @@ class Launched:
         target: In which namespaces of the lab.
         argv: What.
         raw: The sample's folder.
-        name: What its files are called: ``client``, ``server``.
+        role: Of which end of the flow it is: this decides its processor and its files' names.
     """
 
     def __init__(
-        self, lab: LabHandle, target: str, argv: Sequence[str], raw: Path, name: str
+        self, lab: LabHandle, target: str, argv: Sequence[str], raw: Path, role: Role
     ) -> None:
-        self.target, self.argv, self._raw, self._name = target, list(argv), raw, name
+        self.target, self.argv, self._raw, self._role = target, list(argv), raw, role
         self._clock, self._text = time.monotonic(), b""
         with self._file("stderr").open("wb") as errors:
             pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": errors}
-            self.process = lab.popen(target, self.argv, **pipes)
+            with pinned(role) as self._processor:
+                self.process = lab.popen(target, self.argv, **pipes)
 
     def _file(self, suffix: str) -> Path:
-        return self._raw / f"{self._name}.{suffix}"
+        return self._raw / f"{self._role}.{suffix}"
 
     def await_line(self, words: str, limit: float = START_LIMIT) -> None:
         """Returns as soon as the process has printed ``words``.
@@ -157,6 +160,7 @@ class Launched:
         record = {
             "target": self.target,
             "argv": self.argv,
+            "processor": self._processor,
             "exit_code": self.process.returncode,
             "seconds": round(time.monotonic() - self._clock, 6),
         }
