@@ -1,8 +1,9 @@
 """Makes a plan so, and a change of plan: the only caller of the kernel's configuration interfaces.
 
-All work is done by one thread, which enters namespaces; so changes are in order, and the rest of
-the daemon never leaves its own namespace. Per namespace there is one netlink batch for links and
-one for addresses and routes, one iptables transaction per owner, and no process per pod.
+One thread does one change after the other, and has workers enter the namespaces: making one is
+mostly waiting for the kernel, which serves several at a time. The rest of the daemon never leaves
+its own namespace. Per namespace there is one netlink batch for links and one for addresses and
+routes, one iptables transaction per owner, and no process per pod.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from testbed.plan.model import ExpectedRoute, NamespacePlan, Veth
 
 T = TypeVar("T")
 
+_WORKERS = 4  # 1,000 pods take a sixth less time than with one; more make no difference
+
 
 class Executor:
     """The kernel's state of one lab.
@@ -32,6 +35,7 @@ class Executor:
     def __init__(self) -> None:
         self.namespaces: dict[str, NetNs] = {}
         self._thread = ThreadPoolExecutor(1, "executor", _private_file_system_state)
+        self._workers = ThreadPoolExecutor(_WORKERS, "netns")
 
     def run(self, job: Callable[[], T]) -> T:
         """Does a job in the executor's thread and waits for it."""
@@ -70,30 +74,43 @@ class Executor:
             self._remove(self.namespaces[name], part.remove)
         for name in change.gone:
             self.namespaces.pop(name).close()
-        for name in change.made:
-            if name not in self.namespaces:
-                self.namespaces[name] = NetNs.make(name)
+        new = [name for name in change.made if name not in self.namespaces]
+        self.namespaces |= zip(new, self._workers.map(NetNs.make, new), strict=True)
         added = {name: part.add for name, part in change.changed.items()} | change.made
         self._add(added)
 
     def _add(self, parts: Mapping[str, NamespacePlan]) -> None:
-        for name, part in parts.items():
-            if part.links or part.ports:
-                self._links(self.namespaces[name], part)
+        """Makes all links before anything that needs them, in whichever namespace that is."""
+        linked = [name for name, part in parts.items() if part.links or part.ports]
+        self._each(linked, lambda name: self._links(self.namespaces[name], parts[name]))
         peers = self._peers(parts.values())
-        for name, part in parts.items():
-            netns = self.namespaces[name]
-            with netns.entered():
-                fresh = ("lo", *peers.get(name, ())) if name in peers else ()
-                messages = [*batch.up(netns, fresh), *batch.layer3(netns, part)]
-                netns.send(messages)
-                self._rest(netns, part)
-            if name in peers:
-                netns.release_socket()
+        self._each(parts, lambda name: self._fill(name, parts[name], peers.get(name)))
+
+    def _each(self, names: Iterable[str], work: Callable[[str], None]) -> None:
+        """Has the workers do the work for each namespace, and waits for all of them."""
+        for _ in self._workers.map(work, names):
+            pass
 
     def _links(self, netns: NetNs, part: NamespacePlan) -> None:
         with netns.entered():
             netns.send(list(batch.links(netns, part, self.namespaces)))
+
+    def _fill(self, name: str, part: NamespacePlan, peers: list[str] | None) -> None:
+        """Adds what is no link.
+
+        Args:
+            name: Of the namespace.
+            part: What to add.
+            peers: Ends of veth pairs that another namespace's part has just put here; None if
+                there are none.
+        """
+        netns = self.namespaces[name]
+        with netns.entered():
+            fresh = () if peers is None else ("lo", *peers)
+            netns.send([*batch.up(netns, fresh), *batch.layer3(netns, part)])
+            self._rest(netns, part)
+        if peers is not None:
+            netns.release_socket()
 
     @staticmethod
     def _peers(parts: Iterable[NamespacePlan]) -> dict[str, list[str]]:
