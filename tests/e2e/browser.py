@@ -107,6 +107,7 @@ def page(profile: Path) -> Iterator[Page]:
     assert program is not None
     process = subprocess.Popen(
         [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        env={**os.environ, "TMPDIR": profile},  # it leaves sockets there when it is killed
         preexec_fn=place_pipes,  # noqa: PLW1509  no thread runs here
         close_fds=False,
         stdout=subprocess.DEVNULL,
