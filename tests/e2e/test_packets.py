@@ -143,6 +143,16 @@ def test_bfd(lab: StartLab) -> None:
     running.exec("default/a", "ping", "-c1", "-W2", TO)
 
 
+def test_bfd_of_nodes_and_fabric(lab: StartLab) -> None:
+    running = lab(topology="leafspine", cni="bgp", settings=["bfd=true", "nodes=1"])
+
+    def sessions(host: str) -> list[str]:
+        return [peer["status"] for peer in _vtysh(running, host, "show bfd peers")]
+
+    until(lambda: sessions("node/n1") == ["up"], "the session of n1 and its leaf is up", 20)
+    until(lambda: sessions("router/l1") == ["up"] * 3, "those of n1 and two spines are up", 20)
+
+
 @pytest.fixture(scope="module")
 def fabric(shared_lab: StartLab) -> Any:
     return shared_lab(topology="leafspine", cni="bgp", manifests=_manifest("n4"))
