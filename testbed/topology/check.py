@@ -153,10 +153,18 @@ def _subnet(interface: Interface) -> IPv4Network | None:
 
 
 def _loops(topology: Topology) -> Iterator[Problem]:
-    """Switches in a ring: without a spanning tree protocol a broadcast would circle for ever."""
+    """Switches in a ring: without a spanning tree protocol a broadcast would circle for ever.
+
+    Among Open vSwitches rings are welcome, for their controller keeps broadcasts out of them.
+    """
+    controlled = {switch.name for switch in topology.openvswitches}
     group = {switch.name: {switch.name} for switch in topology.switches}
+    for link in topology.links:
+        if {link.a, link.b} <= controlled:
+            joined = group[link.a] | group[link.b]
+            group |= dict.fromkeys(joined, joined)
     for i, link in enumerate(topology.links):
-        if link.a not in group or link.b not in group:
+        if link.a not in group or link.b not in group or {link.a, link.b} <= controlled:
             continue
         if group[link.a] is group[link.b]:
             message = f"the link {link.a!r} to {link.b!r} closes a loop of switches"

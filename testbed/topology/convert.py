@@ -4,7 +4,8 @@ Read are Mininet's own options, so that most existing ``Topo`` classes can be us
 (with prefix length) and ``defaultRoute`` (``via ADDRESS``); of links ``bw`` (Mbit/s), ``delay``,
 ``loss`` (per cent), ``ifconfig`` (``mtu N``), ``intfName1`` and ``params1``'s ``ip``, and the same
 for the other end. To these come, as host options: ``role`` (``node`` by default), ``zone``,
-``asn`` and ``routes``. Interfaces get the names that Mininet would give them.
+``asn`` and ``routes``. A switch whose ``cls`` is one of Mininet's OVSSwitch classes is an Open
+vSwitch; any other is a Linux bridge. Interfaces get the names that Mininet would give them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,16 @@ from typing import Any
 
 from testbed.errors import InputError, Where, unknown
 from testbed.topology import settings
-from testbed.topology.model import DEFAULT_MTU, ROLES, Host, Interface, Link, Switch, Topology
+from testbed.topology.model import (
+    DEFAULT_MTU,
+    ROLES,
+    Host,
+    Interface,
+    Link,
+    Switch,
+    SwitchKind,
+    Topology,
+)
 
 
 def from_topo(name: str, topo: Any, where: Where) -> Topology:
@@ -46,8 +56,15 @@ def from_topo(name: str, topo: Any, where: Where) -> Topology:
     hosts = tuple(
         _host(host, topo.nodeInfo(host), interfaces[host], where) for host in topo.hosts()
     )
-    switches = tuple(Switch(switch) for switch in topo.switches())
+    switches = tuple(Switch(name, _kind(topo.nodeInfo(name))) for name in topo.switches())
     return Topology(name, hosts, switches, tuple(links))
+
+
+def _kind(info: Mapping[str, Any]) -> SwitchKind:
+    # By name: importing mininet.node for the sake of every topology would cost 30 ms.
+    ancestors = getattr(info.get("cls"), "__mro__", ())
+    is_ovs = any(ancestor.__name__ == "OVSSwitch" for ancestor in ancestors)
+    return "openvswitch" if is_ovs else "bridge"
 
 
 def _link(info: Mapping[str, Any]) -> Link:

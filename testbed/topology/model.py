@@ -1,9 +1,10 @@
 """A topology as plain data: hosts, switches, links.
 
 A *host* is a node of the cluster, an external host outside it, or a router; each is a network
-namespace. A *switch* is a learning bridge without an address. Hosts that switches join, or one
-link, are one layer-2 *segment*; two hosts are *neighbours* if a segment gives them addresses in
-one subnet.
+namespace. A *switch* forwards frames and has no address: a Linux bridge, which learns by itself, or
+an Open vSwitch, which does as the lab's SDN controller tells it (:mod:`testbed.sdn`). Hosts that
+switches join, or one link, are one layer-2 *segment*; two hosts are *neighbours* if a segment gives
+them addresses in one subnet.
 
 What the routing of a lab needs follows from these: a node's top-of-rack router is its neighbour of
 role ``router``; two neighbouring routers with an ``asn`` are eBGP peers; without a routing daemon,
@@ -21,6 +22,8 @@ from typing import Any, Literal
 
 Role = Literal["node", "external", "router"]
 ROLES: tuple[Role, ...] = ("node", "external", "router")
+SwitchKind = Literal["bridge", "openvswitch"]
+SWITCH_KINDS: tuple[SwitchKind, ...] = ("bridge", "openvswitch")
 
 DEFAULT_MTU = 1500
 
@@ -77,9 +80,15 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A learning bridge."""
+    """A switch.
+
+    Attributes:
+        name: A DNS label.
+        kind: ``bridge``, a Linux bridge; ``openvswitch``, run by the SDN controller.
+    """
 
     name: str
+    kind: SwitchKind = "bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,11 @@ class Topology:
         """The routers of the fabric."""
         return self._of_role("router")
 
+    @property
+    def openvswitches(self) -> tuple[Switch, ...]:
+        """The switches that the SDN controller runs."""
+        return tuple(switch for switch in self.switches if switch.kind == "openvswitch")
+
     def _of_role(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if host.role == role)
 
@@ -215,7 +229,10 @@ class Topology:
             in bytes and delay in seconds.
         """
         hosts = [{"name": h.name, "role": h.role, "address": h.address} for h in self.hosts]
-        switches = [{"name": s.name, "role": "switch", "address": None} for s in self.switches]
+        switches = [
+            {"name": s.name, "role": "switch", "kind": s.kind, "address": None}
+            for s in self.switches
+        ]
         links = [
             {"a": k.a, "b": k.b, "rate": k.rate, "mtu": k.mtu, "delay": k.delay} for k in self.links
         ]

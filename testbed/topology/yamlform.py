@@ -12,7 +12,7 @@
         asn: 65001                # its BGP autonomous system, if it speaks BGP
         routes:                   # static ones; several next hops are equal-cost paths
           - {to: 10.9.0.0/16, via: [192.168.1.11]}
-    switches: [s1]
+    switches: [s1]                # Linux bridges; {name: s2, kind: openvswitch} is run by SDN
     links:
       - ends: [n1, s1]
       - ends: [client, s1]
@@ -41,7 +41,15 @@ from testbed.objects.source import Origin, Source
 from testbed.objects.yamltext import documents
 from testbed.topology import settings
 from testbed.topology.check import check
-from testbed.topology.model import DEFAULT_MTU, Host, Interface, Link, Switch, Topology
+from testbed.topology.model import (
+    DEFAULT_MTU,
+    SWITCH_KINDS,
+    Host,
+    Interface,
+    Link,
+    Switch,
+    Topology,
+)
 
 LARGEST_FILE = 1_000_000
 """Bytes; 200 nodes are 20,000."""
@@ -83,12 +91,13 @@ _LINK = _closed(
     },
     "ends",
 )
+_SWITCH = _closed({"name": _STRING, "kind": {"enum": list(SWITCH_KINDS)}}, "name")
 SCHEMA = _closed(
     {
         "name": _STRING,
         "defaults": _closed(_LIMITS),
         "hosts": {"type": "array", "items": _HOST, "minItems": 1},
-        "switches": {"type": "array", "items": _STRING},
+        "switches": {"type": "array", "items": {"anyOf": [_STRING, _SWITCH]}},
         "links": {"type": "array", "items": _LINK},
     },
     "hosts",
@@ -166,17 +175,15 @@ class _Reader:
     def __init__(self, origin: Origin, values: Mapping[str, Any]) -> None:
         self._origin, self._root = origin, origin.root
         self._values = values
-        self._ports: dict[str, int] = defaultdict(
-            int, dict.fromkeys(self._root.get("switches", ()), 1)
-        )
+        self._switches = tuple(map(_switch, self._root.get("switches", ())))
+        self._ports: dict[str, int] = defaultdict(int, {s.name: 1 for s in self._switches})
         self._ends: dict[str, list[Interface]] = defaultdict(list)
         self._wanted = {host["name"]: host.get("address") for host in self._root["hosts"]}
 
     def topology(self, stem: str) -> Topology:
         links = tuple(self._link(i, link) for i, link in enumerate(self._root["links"]))
         hosts = tuple(self._host(host) for host in self._root["hosts"])
-        switches = tuple(Switch(name) for name in self._root.get("switches", ()))
-        return Topology(self._root.get("name", stem), hosts, switches, links)
+        return Topology(self._root.get("name", stem), hosts, self._switches, links)
 
     def _link(self, index: int, link: Mapping[str, Any]) -> Link:
         addresses = link.get("addresses", {})
@@ -228,3 +235,7 @@ class _Reader:
             zone=host.get("zone"),
             asn=host.get("asn"),
         )
+
+
+def _switch(item: str | Mapping[str, Any]) -> Switch:
+    return Switch(item) if isinstance(item, str) else Switch(**item)

@@ -80,6 +80,23 @@ def test_an_impossible_file_names_line_and_reason(case: str, tmp_path: Path) -> 
     assert (caught.value.where.file, caught.value.where.line) == (str(path), line)
 
 
+RING = GOOD.replace("\n\n", "\n") + "  - ends: [s1, s2]\n  - ends: [s2, s1]\n"
+OPEN = "{{name: {}, kind: openvswitch}}"
+
+
+def test_open_vswitches_may_form_a_ring(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(RING.replace("[s1]", f"[{OPEN.format('s1')}, {OPEN.format('s2')}]"))
+    assert [switch.kind for switch in load(str(path), {}).switches] == ["openvswitch"] * 2
+
+
+def test_a_ring_with_a_bridge_in_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(RING.replace("[s1]", f"[{OPEN.format('s1')}, s2]"))
+    with pytest.raises(InputError, match="closes a loop of switches"):
+        load(str(path), {})
+
+
 def test_two_segments_may_not_share_a_subnet(tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
     path.write_text(GOOD.replace("[s1]", "[s1, s2]").replace("[n2, s1]", "[n2, s2]"))

@@ -78,7 +78,7 @@ def test_the_picture_has_every_host_switch_and_link() -> None:
         "nodes": [
             {"name": "client", "role": "external", "address": "192.168.0.200"},
             {"name": "n1", "role": "node", "address": "192.168.0.11"},
-            {"name": "s1", "role": "switch", "address": None},
+            {"name": "s1", "role": "switch", "kind": "bridge", "address": None},
         ],
         "links": [
             {"a": "client", "b": "s1", "rate": 1e9, "mtu": 1500, "delay": None},
