@@ -1,6 +1,7 @@
-"""The fabric: Mininet's hosts, switches (Linux bridges) and links, as the topology has them.
+"""The fabric: Mininet's hosts, switches and links, as the topology has them.
 
-Mininet makes them and nothing more; addresses, MTUs, routes and daemons are the plan's.
+Mininet makes them and nothing more; addresses, MTUs, routes and daemons are the plan's. Of an Open
+vSwitch it makes the ends of its links: the switch itself is in the plan too, with its daemons.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 from mininet.link import Link
 from mininet.log import setLogLevel
 from mininet.net import Mininet
+from mininet.node import Switch
 from mininet.nodelib import LinuxBridge
 from mininet.topo import Topo
 
-from testbed.topology.model import Topology
+from testbed.topology.model import SwitchKind, Topology
 
 PrivateFolders = Sequence[tuple[str, str]]
 """Pairs of a folder and where it really is, for one host."""
@@ -38,6 +40,19 @@ class FabricHost:
     mount: int
 
 
+class _Ports(Switch):  # type: ignore[misc]
+    """The ends of links that the plan's daemons will make a switch of."""
+
+    def start(self, controllers: Sequence[object]) -> None:
+        """Nothing: the daemons come later."""
+
+    def stop(self, deleteIntfs: bool = True) -> None:  # noqa: N803 - Mininet's own name
+        """Nothing: the kernel takes everything with the sandbox."""
+
+
+_SWITCHES: Mapping[SwitchKind, type[Any]] = {"bridge": LinuxBridge, "openvswitch": _Ports}
+
+
 class _FabricTopo(Topo):  # type: ignore[misc]
     """The topology as Mininet wants it told."""
 
@@ -45,7 +60,7 @@ class _FabricTopo(Topo):  # type: ignore[misc]
         for host in topology.hosts:
             self.addHost(host.name, ip=None, privateDirs=list(private.get(host.name, ())))
         for number, switch in enumerate(topology.switches, start=1):
-            self.addSwitch(switch.name, dpid=f"{number:016x}")
+            self.addSwitch(switch.name, cls=_SWITCHES[switch.kind], dpid=f"{number:016x}")
         for link in topology.links:
             names = {"intfName1": link.a_interface, "intfName2": link.b_interface}
             self.addLink(link.a, link.b, **names)
@@ -66,7 +81,6 @@ class Fabric:
         _plain_bridges()
         self._net: Any = Mininet(
             topo=_FabricTopo(topology, private),
-            switch=LinuxBridge,
             link=Link,
             controller=None,
             autoStaticArp=False,

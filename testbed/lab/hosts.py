@@ -1,4 +1,8 @@
-"""The fabric's hosts as the plan sees them: their namespaces, private files and daemons."""
+"""The fabric's hosts as the plan sees them: their namespaces, private files and daemons.
+
+The plan's namespace ``fabric``, where the switches are, counts as a host whose folders are the
+sandbox's own.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,16 @@ import grp
 import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import LabError
-from testbed.lab import inotify, join
+from testbed.lab import inotify, join, programs
 from testbed.lab.fabric import Fabric, PrivateFolders
 from testbed.lab.sandbox import STATE
-from testbed.plan.model import Daemon, NamespacePlan, Plan
+from testbed.plan.model import FABRIC, Daemon, NamespacePlan, Plan
 
 _HOSTS = STATE / "hosts"
 _FRR = "frr"
@@ -23,7 +28,12 @@ _PATIENCE = 20.0  # seconds for a daemon to open its socket
 
 def _root(host: str) -> Path:
     """Where a host's private folders really are."""
-    return _HOSTS / host
+    return Path("/") if host == FABRIC else _HOSTS / host
+
+
+def host_of(namespace: str) -> str:
+    """The host of a namespace of the plan: ``node/n1`` is of ``n1``, ``fabric`` of ``fabric``."""
+    return namespace.rpartition("/")[2]
 
 
 def _own_folders(part: NamespacePlan) -> list[str]:
@@ -41,10 +51,13 @@ def prepare(plan: Plan) -> dict[str, PrivateFolders]:
     """
     private: dict[str, PrivateFolders] = {}
     for name, part in plan.namespaces.items():
-        kind, _, host = name.partition("/")
-        if kind != "pod" and _own_folders(part):
-            private[host] = [(folder, _make(host, folder)) for folder in _own_folders(part)]
-            _write(host, part)
+        if name.startswith("pod/") or not _own_folders(part):
+            continue
+        host = host_of(name)
+        folders = [(folder, _make(host, folder)) for folder in _own_folders(part)]
+        _write(host, part)
+        if host != FABRIC:
+            private[host] = folders
     return private
 
 
@@ -87,9 +100,7 @@ class Daemons:
             LabError: A daemon does not serve in time; the message has what it printed last.
         """
         wanted = {
-            name.partition("/")[2]: part.daemons
-            for name, part in plan.namespaces.items()
-            if part.daemons
+            host_of(name): part.daemons for name, part in plan.namespaces.items() if part.daemons
         }
         for rank in range(max(map(len, wanted.values()), default=0)):
             self._start_rank({h: d[rank] for h, d in wanted.items() if rank < len(d)})
@@ -109,20 +120,41 @@ class Daemons:
             raise LabError(
                 f"{daemon.name} on {host} does not serve after {_PATIENCE:.0f} s: {said}"
             )
+        for host, daemon in daemons.items():
+            self._configure(host, daemon)
+
+    def _configure(self, host: str, daemon: Daemon) -> None:
+        if not daemon.configure:
+            return
+        done = join.run(self._namespaces(host), daemon.configure, _PATIENCE)
+        if done.returncode:
+            what = f"{daemon.configure[0]}, which sets up {daemon.name} on {host}"
+            raise LabError(f"{what}: {done.stderr.decode(errors='replace').strip()}")
 
     def _start(self, host: str, daemon: Daemon) -> None:
-        running = self._fabric.hosts[host]
         with self.log(host, daemon.name).open("ab") as log:
             self.processes[host, daemon.name] = join.popen(
-                {"net": running.net, "mount": running.mount},
+                self._namespaces(host),
                 daemon.argv,
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
+    def _namespaces(self, host: str) -> join.Descriptors:
+        if host == FABRIC:
+            return {}
+        running = self._fabric.hosts[host]
+        return {"net": running.net, "mount": running.mount}
+
     @staticmethod
     def log(host: str, name: str) -> Path:
         """The file with a daemon's output."""
-        return _root(host) / f"{name}.log"
+        return (STATE if host == FABRIC else _root(host)) / f"{name}.log"
+
+
+def _environment() -> dict[str, str]:
+    """This process's own, with ``python3`` being the Python that has this project."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{programs.PATH}"}

@@ -40,6 +40,24 @@ def popen(namespaces: Descriptors, argv: Sequence[str], **options: Any) -> subpr
     )
 
 
+def run(
+    namespaces: Descriptors, argv: Sequence[str], seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs ARGV in the namespaces to its end, without input.
+
+    Raises:
+        subprocess.TimeoutExpired: It has not ended in time; it was killed.
+    """
+    return subprocess.run(
+        command(namespaces, argv),
+        pass_fds=tuple(namespaces.values()),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 def become(namespaces: Descriptors, argv: Sequence[str], environment: dict[str, str]) -> NoReturn:
     """Becomes ARGV in the namespaces; does not return.
 

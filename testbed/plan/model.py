@@ -234,7 +234,10 @@ class IptablesRules:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file in a folder private to the namespace's host (``/etc/frr`` …)."""
+    """A file in a folder private to the namespace's host (``/etc/frr`` …).
+
+    One of ``fabric`` is at its path in the sandbox, below ``/run``.
+    """
 
     path: str
     content: str
@@ -249,11 +252,13 @@ class Daemon:
         name: For logs and messages.
         argv: Program and arguments; it stays in the foreground.
         ready: A file (a socket) that exists once it serves.
+        configure: A command to be run once it serves, which ends by itself.
     """
 
     name: str
     argv: tuple[str, ...]
     ready: str | None = None
+    configure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ def _ip(name: str, program: str = "ip") -> str:
 
 def _fabric(topology: Topology) -> Iterator[str]:
     switches = {switch.name for switch in topology.switches}
-    for name in sorted(switches):
+    bridges = switches - {switch.name for switch in topology.openvswitches}
+    for name in sorted(bridges):
         yield f"ip link add {name} type bridge"
         yield f"ip link set {name} up"
     for link in topology.links:
@@ -55,10 +56,9 @@ def _fabric(topology: Topology) -> Iterator[str]:
         (a, b) = (name if host in switches else f"{name} netns {host}" for host, name in ends)
         yield f"ip link add {a} type veth peer name {b}"
         for host, name in ends:
-            if host in switches:
-                yield f"ip link set {name} master {host} up"
-            else:
-                yield f"ip -n {host} link set {name} up"
+            where = "ip" if host in switches else f"ip -n {host}"
+            master = f" master {host}" if host in bridges else ""
+            yield f"{where} link set {name}{master} up"
 
 
 def _namespace(name: str, part: m.NamespacePlan) -> Iterator[str]:
@@ -165,7 +165,8 @@ def _rules(name: str, item: m.IptablesRules) -> Iterator[str]:
 
 def _file(name: str, item: m.File) -> Iterator[str]:
     path = PurePosixPath(item.path)
-    target = f"/etc/netns/{netns(name)}" / path.relative_to("/etc")
+    own = f"/etc/netns/{netns(name)}"
+    target = path if name == m.FABRIC else own / path.relative_to("/etc")
     yield f"mkdir -p {target.parent}"
     yield f"cat > {target} <<'FILE'\n{item.content}FILE"
 
@@ -174,9 +175,15 @@ def _daemon(name: str, item: m.Daemon) -> Iterator[str]:
     if item.ready is None:
         yield f"{_exec(name)}{shlex.join(item.argv)} &"
         return
-    own = PurePosixPath(item.ready).parent
-    folder = f"{_STATE}/{netns(name)}{own}"
-    yield f"install -d -o frr -g frr {folder} {own}"
-    inside = f"mount --bind {folder} {own} && exec {shlex.join(item.argv)}"
-    yield f"{_exec(name)}sh -c {shlex.quote(inside)} &"
+    own = folder = PurePosixPath(item.ready).parent
+    if name == m.FABRIC:
+        yield f"mkdir -p {folder}"
+        yield f"{shlex.join(item.argv)} &"
+    else:
+        folder = PurePosixPath(f"{_STATE}/{netns(name)}{own}")
+        yield f"install -d -o frr -g frr {folder} {own}"
+        inside = f"mount --bind {folder} {own} && exec {shlex.join(item.argv)}"
+        yield f"{_exec(name)}sh -c {shlex.quote(inside)} &"
     yield f"until [ -e {folder}/{PurePosixPath(item.ready).name} ]; do sleep 0.05; done"
+    if item.configure:
+        yield f"{_exec(name)}{shlex.join(item.configure)}"

@@ -21,6 +21,9 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LONGEST_INTERFACE = 15
 """Bytes in a network device's name: the kernel's IFNAMSIZ without the final zero."""
 
+SWITCHES = "fabric"
+"""What a lab calls the place of its switches."""
+
 POINT_TO_POINT = 31
 """Prefix length of a subnet whose two addresses are both hosts' (RFC 3021)."""
 
@@ -69,6 +72,8 @@ def _names(topology: Topology) -> Iterator[Problem]:
             yield Problem(path, f"the name {name!r} is no DNS label", hint)
         if name in seen:
             yield Problem(path, f"the name {name!r} is already taken")
+        if name == SWITCHES:
+            yield Problem(path, f"the name {name!r} stands for all switches together")
         seen.add(name)
     if not topology.nodes:
         yield Problem((), "the topology has no node", "Give at least one host the role node.")
