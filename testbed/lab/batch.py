@@ -44,8 +44,11 @@ def up(netns: NetNs, devices: tuple[str, ...]) -> Iterator[Message]:
         yield device, netlink.set_up(netns.index(device))
 
 
-def layer3(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:
-    """Adds addresses, ARP and forwarding entries, and routes; the thread must be inside."""
+def layer3(netns: NetNs, part: NamespacePlan, *, again: bool = False) -> Iterator[Message]:
+    """Adds addresses, ARP and forwarding entries, and routes; the thread must be inside.
+
+    With ``again`` some of the entries and routes may still be there.
+    """
     for address in part.addresses:
         yield address, netlink.address(address, netns.index(address.device))
     for neighbour in part.neighbours:
@@ -53,7 +56,7 @@ def layer3(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:
     for fdb in part.fdb:
         yield fdb, netlink.fdb(fdb, netns.index(fdb.device))
     for route in part.routes:
-        yield route, netlink.route(route, _hops(netns, route))
+        yield route, netlink.route(route, _hops(netns, route), replace=again)
 
 
 def removal(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:

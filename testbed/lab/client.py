@@ -145,9 +145,34 @@ class Lab:
         terminal = {k: os.environ[k] for k in ("TERM", "LANG") if k in os.environ}
         join.become(namespaces, argv, terminal | environment)
 
-    def set_link(self, a: str, b: str, *, up: bool) -> None:
-        """Takes the link between two hosts or switches down (at ``a``), or up again."""
-        self.ask("link", a=a, b=b, up=up)
+    def fail(self, kind: str, target: str) -> None:
+        """Fails a link, a node or a daemon (:mod:`testbed.plan.targets`) until it is healed.
+
+        Raises:
+            InputError: The lab has no such thing.
+            MissingError: Its kernel cannot do it.
+        """
+        self.ask("fail", kind=kind, target=target)
+
+    def heal(self, kind: str, target: str) -> bool:
+        """Undoes a failure, and says whether there was one.
+
+        Raises:
+            InputError: The lab has no such thing.
+        """
+        return bool(self.ask("heal", kind=kind, target=target))
+
+    def faults(self) -> list[tuple[str, str]]:
+        """Kind and target of all that has failed, in the order of failing."""
+        return [(kind, target) for kind, target in self.ask("faults")]
+
+    def settle(self, seconds: float) -> list[str]:
+        """Waits until the lab is as it should be, after a repair; what is not when time is over."""
+        return [str(problem) for problem in self.ask("settle", seconds=seconds)]
+
+    def ports(self) -> list[dict[str, Any]]:
+        """The counters of both ends of every link (:func:`testbed.lab.ports.ports`)."""
+        return list(self.ask("ports"))
 
     def down(self) -> None:
         """Ends the lab; returns when none of its processes is left.

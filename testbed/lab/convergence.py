@@ -1,7 +1,8 @@
 """Waiting until routing daemons have put the expected routes into the kernel.
 
 The kernel tells of each route that comes or goes (rtnetlink(7), ``RTNLGRP_IPV4_ROUTE``); nothing
-is looked at twice without a reason.
+is looked at twice without a reason. After a failure all routes may still, or again, be there while
+the daemons have not yet done with it: so the kernel must also have been silent for a moment.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class RouteWatch:
 
     def __init__(self, netns: NetNs, expected: tuple[ExpectedRoute, ...]) -> None:
         self.name = netns.name
-        self.missing = {route.destination: route.next_hops for route in expected}
+        self._expected = {route.destination: route.next_hops for route in expected}
+        self.missing = set(self._expected)
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self._socket.bind((0, _GROUP_IPV4_ROUTE))
@@ -61,60 +63,75 @@ class RouteWatch:
             self._ask()
             return
         for destination, next_hops in _routes(data):
-            if next_hops >= self.missing.get(destination, next_hops + 1):
-                del self.missing[destination]
+            if next_hops >= self._expected.get(destination, 0):
+                self.missing.discard(destination)
+            else:
+                self.missing.add(destination)
 
     def close(self) -> None:
         """Stops listening."""
         self._socket.close()
 
 
-def wait(
-    namespaces: Mapping[str, NetNs],
-    expected: Mapping[str, tuple[ExpectedRoute, ...]],
-    seconds: float,
-) -> dict[str, list[str]]:
-    """Waits until every namespace has its expected routes.
-
-    Returns:
-        The destinations that are still missing when the time is over, by namespace.
-    """
+def watch(
+    namespaces: Mapping[str, NetNs], expected: Mapping[str, tuple[ExpectedRoute, ...]]
+) -> list[RouteWatch]:
+    """Begins to watch the routes of namespaces, each of which the calling thread enters."""
     watches = []
     for name, routes in expected.items():
         with namespaces[name].entered():
             watches.append(RouteWatch(namespaces[name], routes))
-    _read_until(watches, time.monotonic() + seconds)
-    for watch in watches:
-        watch.close()
-    return {watch.name: sorted(watch.missing) for watch in watches if watch.missing}
+    return watches
 
 
-def _read_until(watches: list[RouteWatch], end: float) -> None:
-    """Reads until nothing is missing or the time is over.
+def wait(watches: list[RouteWatch], seconds: float, silence: float = 0.0) -> dict[str, list[str]]:
+    """Waits until every namespace has its expected routes, and ends the watches.
+
+    Args:
+        watches: Of the namespaces.
+        seconds: The time that they have.
+        silence: For how long, in seconds, no route must have come or gone.
+
+    Returns:
+        The destinations that are still missing when the time is over, by namespace.
+    """
+    _read_until(watches, time.monotonic() + seconds, silence)
+    for item in watches:
+        item.close()
+    return {item.name: sorted(item.missing) for item in watches if item.missing}
+
+
+def _read_until(watches: list[RouteWatch], end: float, silence: float) -> None:
+    """Reads until nothing is missing and nothing happens any more, or the time is over.
 
     By epoll(7): in a lab of a thousand pods descriptors have numbers that select(2) cannot take.
     """
     with selectors.DefaultSelector() as waiting:
-        for watch in watches:
-            if watch.missing:
-                waiting.register(watch, selectors.EVENT_READ, watch)
+        for item in watches:
+            waiting.register(item, selectors.EVENT_READ, item)
         while waiting.get_map():
-            ready = waiting.select(max(0.0, end - time.monotonic()))
+            missing = any(item.missing for item in watches)
+            if not missing and not silence:
+                return
+            left = end - time.monotonic()
+            ready = waiting.select(max(0.0, left if missing else min(left, silence)))
             if not ready:
                 return
             for key, _ in ready:
                 key.data.read()
-                if not key.data.missing:
-                    waiting.unregister(key.data)
 
 
 def _routes(data: bytes) -> Iterator[tuple[str, int]]:
-    """New routes of the main table in netlink messages, as (destination, number of next hops)."""
+    """Routes of the main table in netlink messages, as (destination, next hops); 0 for a gone one.
+
+    One that is replaced is told of as new, after which nothing says that the old one is gone.
+    """
     offset = 0
     while offset + _HEADER.size <= len(data):
         length, kind, _, _, _ = _HEADER.unpack_from(data, offset)
-        if kind == _NEWROUTE:
-            yield from _route(data[offset + _HEADER.size : offset + length])
+        if kind in (_NEWROUTE, _DELROUTE):
+            for destination, hops in _route(data[offset + _HEADER.size : offset + length]):
+                yield destination, hops if kind == _NEWROUTE else 0
         offset += (length + 3) & ~3
 
 

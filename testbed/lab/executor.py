@@ -9,18 +9,20 @@ routes, one iptables transaction per owner, and no process per pod.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from testbed.errors import LabError
-from testbed.lab import batch, convergence, netlink, syscalls
+from testbed.lab import batch, convergence, counters, netlink, syscalls
+from testbed.lab.counters import Counters
 from testbed.lab.netns import NetNs
 from testbed.plan.diff import PlanChange
 from testbed.plan.model import ExpectedRoute, NamespacePlan, Veth
 
 T = TypeVar("T")
 
+_NOTHING = NamespacePlan()
 _WORKERS = 4  # 1,000 pods take a sixth less time than with one; more make no difference
 
 
@@ -50,13 +52,31 @@ class Executor:
         self.run(lambda: self._apply(change))
 
     def wait_for_routes(
-        self, expected: Mapping[str, tuple[ExpectedRoute, ...]], seconds: float
+        self,
+        expected: Mapping[str, tuple[ExpectedRoute, ...]],
+        seconds: float,
+        silence: float = 0.0,
     ) -> dict[str, list[str]]:
-        """Waits for routes of daemons: what is missing when the time is over, by namespace."""
-        return self.run(lambda: convergence.wait(self.namespaces, expected, seconds))
+        """Waits for routes of daemons: what is missing when the time is over, by namespace.
 
-    def set_device(self, name: str, device: str, *, up: bool) -> None:
+        With ``silence`` no route must have come or gone for so many seconds.
+        """
+        watches = self.run(lambda: convergence.watch(self.namespaces, expected))
+        return convergence.wait(watches, seconds, silence)
+
+    def set_device(
+        self, name: str, device: str, *, up: bool, part: NamespacePlan = _NOTHING
+    ) -> None:
         """Sets an interface down, which its peer sees as a lost carrier, or up again.
+
+        An interface that is set down loses its ARP and forwarding entries and its routes; a lost
+        carrier alone takes none of them.
+
+        Args:
+            name: Of the namespace.
+            device: The interface.
+            up: Up or down.
+            part: What the plan has in this namespace: what the interface lost is made again.
 
         Raises:
             LabError: There is no such interface.
@@ -66,6 +86,38 @@ class Executor:
             netns = self.namespaces[name]
             with netns.entered():
                 netns.send([(device, netlink.set_up(netns.index(device), up=up))])
+                if up:
+                    netns.send(list(batch.layer3(netns, lost_with(part, device), again=True)))
+
+        self.run(job)
+
+    def counters(self, devices: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], Counters]:
+        """What interfaces have counted, by namespace and interface.
+
+        Args:
+            devices: Namespace → interfaces.
+
+        Raises:
+            LabError: There is no such interface.
+        """
+        return self.run(
+            lambda: {
+                (name, device): found
+                for name, some in devices.items()
+                for device, found in counters.read(self.namespaces[name], some).items()
+            }
+        )
+
+    def feed(self, name: str, argv: list[str], text: str) -> None:
+        """Runs a program in a network namespace with the text as its input.
+
+        Raises:
+            LabError: It fails; the message has its words.
+        """
+
+        def job() -> None:
+            with self.namespaces[name].entered():
+                _feed(name, argv, text)
 
         self.run(job)
 
@@ -143,6 +195,15 @@ class Executor:
                 netns.send(messages)
             for link in part.links:
                 netns.forget(link.name)
+
+
+def lost_with(part: NamespacePlan, device: str) -> NamespacePlan:
+    """What of a namespace an interface loses when it is set down; it keeps its addresses."""
+    return NamespacePlan(
+        neighbours=tuple(item for item in part.neighbours if item.device == device),
+        fdb=tuple(item for item in part.fdb if item.device == device),
+        routes=tuple(r for r in part.routes if device in {hop.device for hop in r.next_hops}),
+    )
 
 
 def _private_file_system_state() -> None:

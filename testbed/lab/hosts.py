@@ -105,6 +105,23 @@ class Daemons:
         for rank in range(max(map(len, wanted.values()), default=0)):
             self._start_rank({h: d[rank] for h, d in wanted.items() if rank < len(d)})
 
+    def kill(self, host: str, daemon: Daemon) -> None:
+        """Ends a daemon as a crash would (SIGKILL), and returns when it has ended."""
+        process = self.processes[host, daemon.name]
+        process.kill()
+        process.wait()
+
+    def revive(self, host: str, daemon: Daemon) -> None:
+        """Starts a daemon again as it was, if it has ended, and returns when it serves.
+
+        Raises:
+            LabError: It does not serve in time.
+        """
+        if self.processes[host, daemon.name].poll() is not None:
+            if daemon.ready:  # a socket outlives its daemon
+                (_root(host) / daemon.ready.lstrip("/")).unlink(missing_ok=True)
+            self._start_rank({host: daemon})
+
     def _start_rank(self, daemons: Mapping[str, Daemon]) -> None:
         for host, daemon in daemons.items():
             self._start(host, daemon)

@@ -11,18 +11,22 @@ from typing import Any
 from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.model import BoundPod
-from testbed.errors import InputError
 from testbed.lab import hosts, programs, status
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
+from testbed.lab.faults import Faults
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.netns import NetNs
+from testbed.lab.ports import ports
 from testbed.objects import SERVED, Object
 from testbed.plan import build
 from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
 from testbed.spec import Spec
+
+SILENCE = 0.25
+"""Seconds without news of routes after which the daemons have done with what happened."""
 
 
 class Lab:
@@ -36,6 +40,7 @@ class Lab:
         spec: What it is to be now; ``apply`` and ``delete`` change it.
         kubelet: The pods' processes.
         entries: The ways into pods and hosts, once the lab is built.
+        faults: What of it has failed, once it is built.
     """
 
     def __init__(self, name: str, spec: Spec) -> None:
@@ -65,14 +70,30 @@ class Lab:
         progress(f"network of {len(self.spec.cluster.pods)} pods")
         self._enact(self.spec)
         progress("daemons")
-        self._daemons = hosts.Daemons(fabric)
-        self._daemons.start(self.spec.plan)
+        daemons = hosts.Daemons(fabric)
+        daemons.start(self.spec.plan)
+        self.faults = Faults(self.spec.topology, lambda: self._plan, self._executor, daemons)
 
-    def wait(self, seconds: float) -> list[str]:
-        """Waits for routes and pods; what is not as it should be when the time is over."""
-        missing = self._executor.wait_for_routes(
-            build.expects(self.spec.cluster, self.spec.mode), seconds
-        )
+    def settle(self, seconds: float) -> list[str]:
+        """Waits until the lab is as it should be after a repair; what is not, if time is over.
+
+        Daemons that act on a failure or on its repair do so one after the other, so routes must
+        also have stayed for :data:`SILENCE` seconds.
+        """
+        failed = [f"{kind} {target} has failed" for kind, target in self.faults.open]
+        return failed + self.wait(seconds, SILENCE)
+
+    def ports(self) -> list[dict[str, Any]]:
+        """The counters of both ends of every link (:mod:`testbed.lab.ports`)."""
+        return ports(self.spec.topology, self._executor)
+
+    def wait(self, seconds: float, silence: float = 0.0) -> list[str]:
+        """Waits for routes and pods; what is not as it should be when the time is over.
+
+        With ``silence`` no route must have come or gone for so many seconds.
+        """
+        expected = build.expects(self.spec.cluster, self.spec.mode)
+        missing = self._executor.wait_for_routes(expected, seconds, silence)
         problems = [
             f"{name} has no route to {', '.join(routes)} (see `testbed exec {name} -- vtysh -c "
             "'show bgp summary'`)"
@@ -152,21 +173,6 @@ class Lab:
         """
         path = self.entries.program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
-
-    def set_link(self, a: str, b: str, *, up: bool) -> None:
-        """Takes the link between two hosts or switches down or up, at its first end.
-
-        Raises:
-            InputError: There is no such link.
-        """
-        for link in self.spec.topology.links:
-            ends = {link.a: link.a_interface, link.b: link.b_interface}
-            if ends.keys() == {a, b}:
-                hosts_ = {host.name: host for host in self.spec.topology.hosts}
-                name = f"{hosts_[a].role}/{a}" if a in hosts_ else FABRIC
-                self._executor.set_device(name, ends[a], up=up)
-                return
-        raise InputError(f"{self.spec.topology.name} has no link between {a} and {b}")
 
     def _pod(self, key: Key) -> dict[str, Any]:
         cluster = self.spec.cluster

@@ -179,8 +179,13 @@ def _multipath(item: Route, indices: list[int | None]) -> bytes:
     return attribute(9, bytes(ways))
 
 
-def route(item: Route, indices: list[int | None], *, delete: bool = False) -> bytes:
-    """The message that adds or deletes a route; ``indices`` are its next hops' interfaces."""
+def route(
+    item: Route, indices: list[int | None], *, delete: bool = False, replace: bool = False
+) -> bytes:
+    """The message that adds or deletes a route; ``indices`` are its next hops' interfaces.
+
+    With ``replace`` one of the same destination may be there already.
+    """
     host, _, length = item.destination.partition("/")
     flags, ways = 0, b""
     if len(item.next_hops) == 1:
@@ -192,7 +197,8 @@ def route(item: Route, indices: list[int | None], *, delete: bool = False) -> by
     header = (socket.AF_INET, int(length), 0, 0, _MAIN_TABLE, item.protocol, scope, kind, flags)
     body = _ROUTE.pack(*header) + (_ip(1, host) if int(length) else b"") + ways
     body += _ip(7, item.source) if item.source else b""
-    return message(DELROUTE if delete else NEWROUTE, 0 if delete else _CREATE | _EXCL, body)
+    wanted = _CREATE | (_REPLACE if replace else _EXCL)
+    return message(DELROUTE if delete else NEWROUTE, 0 if delete else wanted, body)
 
 
 def neighbour(item: Neighbour, index: int, *, delete: bool = False) -> bytes:

@@ -78,9 +78,25 @@ def _logs(lab: Lab, namespace: str, pod: str, container: str | None = None) -> A
     return lab.log_of((namespace, pod), container), []
 
 
-def _link(lab: Lab, a: str, b: str, up: bool) -> Answer:
-    lab.set_link(a, b, up=up)
+def _fail(lab: Lab, kind: str, target: str) -> Answer:
+    lab.faults.fail(kind, target)
     return None, []
+
+
+def _heal(lab: Lab, kind: str, target: str) -> Answer:
+    return lab.faults.heal(kind, target), []
+
+
+def _faults(lab: Lab) -> Answer:
+    return lab.faults.open, []
+
+
+def _settle(lab: Lab, seconds: float) -> Answer:
+    return lab.settle(seconds), []
+
+
+def _ports(lab: Lab) -> Answer:
+    return lab.ports(), []
 
 
 VERBS: Mapping[str, Callable[..., Answer]] = {
@@ -92,7 +108,11 @@ VERBS: Mapping[str, Callable[..., Answer]] = {
     "netns": _netns,
     "processes": _processes,
     "logs": _logs,
-    "link": _link,
+    "fail": _fail,
+    "heal": _heal,
+    "faults": _faults,
+    "settle": _settle,
+    "ports": _ports,
 }
 
 

@@ -178,7 +178,7 @@ def test_traffic_survives_a_dead_link(fabric: Any) -> None:
     with control.popen("default/a", ping, stdout=subprocess.PIPE, text=True) as pinging:
         for spine, other in (("sp1", "10.0.2.0"), ("sp2", "10.0.1.0")):
             for ways, up in (({other}, False), (both, True)):
-                control.set_link("l1", spine, up=up)
+                (control.heal if up else control.fail)("link", f"l1-{spine}")
                 until(
                     lambda: _ways(fabric, "router/l1", SHARE_OF_N4) == ways,  # noqa: B023
                     f"routes with l1-{spine} {'up' if up else 'down'}",

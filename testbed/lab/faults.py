@@ -1,0 +1,150 @@
+"""Failing what a running lab has, and healing it exactly.
+
+What can fail, and what it is called: :mod:`testbed.plan.targets`. How:
+
+- *link*: one of its two ends is set down, which takes the carrier from both. It is a switch's end
+  where there is one, since a host's interface that is set down loses its routes and ARP entries;
+  between two hosts these are made again when it is set up.
+- *node*: a table of nftables in its namespace, at the hooks next to its underlay interfaces
+  (``netdev``, ingress and egress). What comes in is dropped before anybody sees it, but packet
+  sockets; what goes out is sent to the loopback interface and dropped there: a packet that the
+  egress hook itself drops is told to its sender as an error, on which TCP acts. ARP, BGP and BFD
+  are lost as pods' traffic is, encapsulated or not.
+- *daemon*: SIGKILL. It is started again as it was first.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from testbed.errors import LabError, MissingError
+from testbed.lab.executor import Executor
+from testbed.lab.features import program
+from testbed.lab.hosts import Daemons
+from testbed.plan import targets
+from testbed.plan.model import FABRIC, NamespacePlan, Plan
+from testbed.topology.model import Topology
+
+Fault = tuple[str, str]
+"""Kind and target of something that has failed."""
+
+_TABLE = "testbed-partition"
+_LOST = 0x7E57  # a mark of packets that are on their way to be dropped
+_FIRST = -500  # before all other chains at a hook
+_HINT = "It needs nftables at the netdev egress hook (Linux 5.16): testbed vm has such a kernel."
+
+
+class Faults:
+    """What has failed in a lab.
+
+    Args:
+        topology: The lab's.
+        plan: Tells what the lab's plan is at present.
+        executor: Has the namespaces.
+        daemons: The daemons of the lab's hosts.
+    """
+
+    def __init__(
+        self, topology: Topology, plan: Callable[[], Plan], executor: Executor, daemons: Daemons
+    ) -> None:
+        self._topology, self._plan = topology, plan
+        self._executor, self._daemons = executor, daemons
+        self._lock = threading.Lock()
+        self._open: dict[Fault, None] = {}
+        self._make = {"link": self._link, "node": self._node, "daemon": self._daemon}
+
+    @property
+    def open(self) -> list[Fault]:
+        """What has failed and is not healed, in the order of failing."""
+        return list(self._open)
+
+    def fail(self, kind: str, target: str) -> None:
+        """Fails something; nothing happens if it has failed already.
+
+        Raises:
+            InputError: There is no such thing.
+            MissingError: The kernel cannot do it.
+            LabError: It refuses.
+        """
+        fault = self._fault(kind, target)
+        with self._lock:
+            if fault not in self._open:
+                self._make[kind](target, False)
+                self._open[fault] = None
+
+    def heal(self, kind: str, target: str) -> bool:
+        """Undoes a failure, and says whether there was one.
+
+        Raises:
+            InputError: There is no such thing.
+            LabError: The kernel refuses, or a daemon does not serve again.
+        """
+        fault = self._fault(kind, target)
+        with self._lock:
+            if fault not in self._open:
+                return False
+            self._make[kind](target, True)
+            del self._open[fault]
+            return True
+
+    def _fault(self, kind: str, target: str) -> Fault:
+        """The kind and the one name of a target."""
+        targets.check(kind, target, self._topology, self._plan())
+        if kind == "link":
+            link = targets.links(self._topology, target)[0]
+            return kind, f"{link.a}-{link.b}"
+        return kind, target
+
+    def _link(self, name: str, up: bool) -> None:
+        spaces = {host.name: f"{host.role}/{host.name}" for host in self._topology.hosts}
+        for link in targets.links(self._topology, name):
+            ends = ((link.a, link.a_interface), (link.b, link.b_interface))
+            end, device = ends[0] if link.b in spaces else ends[1]
+            where = spaces.get(end, FABRIC)
+            part = self._plan().namespaces.get(where, NamespacePlan())
+            self._executor.set_device(where, device, up=up, part=part)
+
+    def _node(self, name: str, up: bool) -> None:
+        nft = program("nft")
+        if nft is None:
+            hint = "Install the Debian package nftables: apt-get install nftables"
+            raise MissingError("this machine lacks nft (partitions of nodes)", hint=hint)
+        devices = [interface.name for interface in self._topology.host(name).interfaces]
+        commands = [{"delete": {"table": _table()}}] if up else list(_partition(devices))
+        where, text = targets.namespace(self._topology, name), json.dumps({"nftables": commands})
+        try:
+            self._executor.feed(where, [nft, "-j", "-f", "-"], text)
+        except LabError as error:
+            if up:
+                raise
+            raise MissingError(f"the kernel does not partition {error}", hint=_HINT) from None
+
+    def _daemon(self, name: str, up: bool) -> None:
+        host, daemon = targets.daemon(self._plan(), name)
+        (self._daemons.revive if up else self._daemons.kill)(host, daemon)
+
+
+def _table() -> dict[str, str]:
+    return {"family": "netdev", "name": _TABLE}
+
+
+def _partition(devices: list[str]) -> Iterator[dict[str, Any]]:
+    """The commands of nft (libnftables-json(5)) that lose all that passes some interfaces."""
+    mark = {"meta": {"key": "mark"}}
+    yield {"add": {"table": _table()}}
+    for number, device in enumerate(devices):
+        yield from _chain(f"in-{number}", "ingress", device, {"drop": None})
+        lose = ({"mangle": {"key": mark, "value": _LOST}}, {"fwd": {"dev": "lo"}})
+        yield from _chain(f"out-{number}", "egress", device, *lose)
+    lost = {"match": {"op": "==", "left": mark, "right": _LOST}}
+    yield from _chain("lost", "ingress", "lo", lost, {"drop": None})
+
+
+def _chain(name: str, hook: str, device: str, *statements: Any) -> Iterator[dict[str, Any]]:
+    place = {"family": "netdev", "table": _TABLE}
+    hooked = {"type": "filter", "hook": hook, "prio": _FIRST, "dev": device}
+    yield {"add": {"chain": {**place, "name": name, **hooked}}}
+    yield {"add": {"rule": {**place, "chain": name, "expr": list(statements)}}}
