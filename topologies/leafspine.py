@@ -44,31 +44,6 @@ SPINE_AS = 65000
 Routes = list[tuple[str, list[str]]]
 
 
-def link_options(
-    rate: float | None, delay: float | None, loss: float | None, mtu: int | None
-) -> dict[str, Any]:
-    """Mininet's own options of a link, from units of the International System.
-
-    Plain ``mn`` honours ``bw``, ``delay`` and ``loss`` with ``--link tc``, and the MTU always.
-
-    Args:
-        rate: Bits per second, each way; None for no limit.
-        delay: Seconds, one way.
-        loss: Share of lost packets, 0 to 1, each way.
-        mtu: Bytes.
-    """
-    options: dict[str, Any] = {}
-    if rate is not None:
-        options["bw"] = rate / 1e6
-    if delay is not None:
-        options["delay"] = f"{delay * 1e3:g}ms"
-    if loss is not None:
-        options["loss"] = loss * 100
-    if mtu is not None:
-        options["ifconfig"] = f"mtu {mtu}"
-    return options
-
-
 class Router(Node):  # type: ignore[misc]
     """A host that forwards IPv4; its links carry its addresses."""
 
@@ -91,16 +66,7 @@ class LeafSpine(Topo):  # type: ignore[misc]
     """Leaves with a rack each, spines above them, and a border with the external hosts."""
 
     def build(
-        self,
-        nodes: int = 2,
-        *,
-        spines: int = 2,
-        leaves: int = 2,
-        externals: int = 1,
-        rate: float | None = None,
-        delay: float | None = None,
-        loss: float | None = None,
-        mtu: int | None = None,
+        self, nodes: int = 2, *, spines: int = 2, leaves: int = 2, externals: int = 1
     ) -> None:
         """Builds the graph; Mininet's constructor calls it.
 
@@ -109,10 +75,6 @@ class LeafSpine(Topo):  # type: ignore[misc]
             spines: How many spines, 1 to 32.
             leaves: How many leaves, 1 to 99.
             externals: How many hosts below the border, 0 to 50.
-            rate: Of every link, in bit/s.
-            delay: Of every link, one way, in seconds.
-            loss: On every link, each way, 0 to 1.
-            mtu: Of every link, in bytes.
 
         Raises:
             ValueError: A count is out of range.
@@ -123,7 +85,6 @@ class LeafSpine(Topo):  # type: ignore[misc]
         for what, (value, least, most) in limits.items():
             if not least <= value <= most:
                 raise ValueError(f"{what} must be {least} to {most} here, not {value}")
-        self._options = link_options(rate, delay, loss, mtu)
         self._spines, self._racks = spines, [*range(1, leaves + 1), BORDER]
         for spine in range(1, spines + 1):
             routes = self._spine_routes(spine)
@@ -173,7 +134,7 @@ class LeafSpine(Topo):  # type: ignore[misc]
         address = f"192.168.{rack}.1/24"
         self._router(name, SPINE_AS + rack, address, self._leaf_routes(position))
         self.addSwitch(switch)
-        self.addLink(name, switch, params1={"ip": address}, **self._options)
+        self.addLink(name, switch, params1={"ip": address})
         for spine in range(1, self._spines + 1):
             own, peer = self._leaf_end(spine, position), self._spine_end(spine, position)
             self.addLink(
@@ -181,7 +142,6 @@ class LeafSpine(Topo):  # type: ignore[misc]
                 f"sp{spine}",
                 params1={"ip": f"{own}/31"},
                 params2={"ip": f"{peer}/31"},
-                **self._options,
             )
 
     def _router(self, name: str, asn: int, address: str, routes: Routes) -> None:
@@ -197,7 +157,7 @@ class LeafSpine(Topo):  # type: ignore[misc]
             defaultRoute=f"via 192.168.{rack}.1",
             **zone,
         )
-        self.addLink(name, "sb100" if rack == BORDER else f"s{rack}", **self._options)
+        self.addLink(name, "sb100" if rack == BORDER else f"s{rack}")
 
 
 topos = {"leafspine": LeafSpine}

@@ -29,31 +29,6 @@ ZONES = ("a", "b")
 ROUTER_AS = 65000
 
 
-def link_options(
-    rate: float | None, delay: float | None, loss: float | None, mtu: int | None
-) -> dict[str, Any]:
-    """Mininet's own options of a link, from units of the International System.
-
-    Plain ``mn`` honours ``bw``, ``delay`` and ``loss`` with ``--link tc``, and the MTU always.
-
-    Args:
-        rate: Bits per second, each way; None for no limit.
-        delay: Seconds, one way.
-        loss: Share of lost packets, 0 to 1, each way.
-        mtu: Bytes.
-    """
-    options: dict[str, Any] = {}
-    if rate is not None:
-        options["bw"] = rate / 1e6
-    if delay is not None:
-        options["delay"] = f"{delay * 1e3:g}ms"
-    if loss is not None:
-        options["loss"] = loss * 100
-    if mtu is not None:
-        options["ifconfig"] = f"mtu {mtu}"
-    return options
-
-
 class Router(Node):  # type: ignore[misc]
     """A host that forwards IPv4; its links carry its addresses."""
 
@@ -72,10 +47,6 @@ class TwoZone(Topo):  # type: ignore[misc]
         nodes: int = 4,
         *,
         externals: int = 1,
-        rate: float | None = None,
-        delay: float | None = None,
-        loss: float | None = None,
-        mtu: int | None = None,
         zone_rate: float | None = 1e9,
         zone_delay: float | None = None,
     ) -> None:
@@ -84,10 +55,6 @@ class TwoZone(Topo):  # type: ignore[misc]
         Args:
             nodes: How many nodes in both zones together, 2 to 200.
             externals: How many hosts outside the cluster, 0 to 50.
-            rate: Of every link but the one between the zones, in bit/s.
-            delay: Of every link but the one between the zones, one way, in seconds.
-            loss: On every link, each way, 0 to 1.
-            mtu: Of every link, in bytes.
             zone_rate: Of the link between the zones, in bit/s.
             zone_delay: Of the link between the zones, one way, in seconds.
 
@@ -98,22 +65,25 @@ class TwoZone(Topo):  # type: ignore[misc]
             raise ValueError(f"nodes must be {len(ZONES)} to {MOST_NODES} here, not {nodes}")
         if not 0 <= externals <= MOST_EXTERNALS:
             raise ValueError(f"externals must be 0 to {MOST_EXTERNALS} here, not {externals}")
-        options = link_options(rate, delay, loss, mtu)
         self.addHost("r1", cls=Router, role="router", asn=ROUTER_AS, ip="192.168.1.1/24")
         self.addSwitch("s1")
         self.addSwitch("s2")
-        self.addLink("r1", "s1", params1={"ip": "192.168.1.1/24"}, **options)
-        slow = link_options(zone_rate, zone_delay, loss, mtu)
+        self.addLink("r1", "s1", params1={"ip": "192.168.1.1/24"})
+        slow: dict[str, Any] = {}
+        if zone_rate is not None:
+            slow["bw"] = zone_rate / 1e6
+        if zone_delay is not None:
+            slow["delay"] = f"{zone_delay * 1e6:g}us"
         self.addLink("r1", "s2", params1={"ip": "192.168.2.1/24"}, **slow)
         half = (nodes + 1) // 2
         for i in range(1, nodes + 1):
             zone, rank = (1, i) if i <= half else (2, i - half)
-            self._attach(f"n{i}", "node", zone, 10 + rank, options)
+            self._attach(f"n{i}", "node", zone, 10 + rank)
         for i in range(1, externals + 1):
             name = "client" if i == 1 else f"client{i}"
-            self._attach(name, "external", 1, 199 + i, options)
+            self._attach(name, "external", 1, 199 + i)
 
-    def _attach(self, name: str, role: str, zone: int, last: int, options: dict[str, Any]) -> None:
+    def _attach(self, name: str, role: str, zone: int, last: int) -> None:
         self.addHost(
             name,
             role=role,
@@ -121,7 +91,7 @@ class TwoZone(Topo):  # type: ignore[misc]
             ip=f"192.168.{zone}.{last}/24",
             defaultRoute=f"via 192.168.{zone}.1",
         )
-        self.addLink(name, f"s{zone}", **options)
+        self.addLink(name, f"s{zone}")
 
 
 topos = {"twozone": TwoZone}

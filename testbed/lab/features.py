@@ -188,11 +188,12 @@ def needed_by() -> dict[str, tuple[str, ...]]:
 
 def _declared() -> Iterator[tuple[str, tuple[str, ...]]]:
     from testbed.images.catalogue import IMAGES
-    from testbed.plan.model import Impairment
+    from testbed.plan.impairment import Impairment
+    from testbed.topology.limits import Limits
 
     yield "every lab", EVERY_LAB
-    yield "link rate", (*Impairment("", rate=1.0).needs, "tc")
-    yield "link delay and loss", (*Impairment("", delay=1.0, loss=1.0).needs, "tc")
+    yield "link rate", (*Impairment("", 1500, Limits(rate=1.0)).needs, "tc")
+    yield "link delay and loss", (*Impairment("", 1500, Limits(delay=1.0)).needs, "tc")
     for kind, package, attribute in (
         ("CNI mode", "cni_modes", "mode"),
         ("scenario", "scenarios", "scenario"),

@@ -22,7 +22,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from testbed.plan.impairment import Impairment
+
 FABRIC = "fabric"
+PYTHON = "python3"
+"""In a daemon's command, the Python that has this project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,50 +105,14 @@ class Port:
         device: Interface name.
         mtu: In bytes.
         mac: Hardware address; None leaves it as it is.
+        software_checksums: Whether the kernel computes checksums and cuts segments before it sends,
+            as for a network card without offloads.
     """
 
     device: str
     mtu: int
     mac: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Impairment:
-    """What a fabric interface does to the packets that it sends.
-
-    Attributes:
-        device: Interface name.
-        rate: In bit/s, by a token bucket (tc-tbf(8)).
-        delay: In seconds, by tc-netem(8).
-        loss: Fraction of packets, by tc-netem(8).
-    """
-
-    device: str
-    rate: float | None = None
-    delay: float | None = None
-    loss: float | None = None
-
-    def tc(self) -> list[str]:
-        """The arguments of ``tc qdisc add dev DEVICE``, one string per queueing discipline.
-
-        The bucket holds what 4 ms of the rate let through, and at least one 64 kB super-packet;
-        the queue 50 ms.
-        """
-        found, parent = [], "root"
-        if self.rate is not None:
-            burst = max(65536 + 1024, int(self.rate / 8 * 0.004))
-            found.append(
-                f"{parent} handle 1: tbf rate {self.rate:.0f}bit burst {burst} latency 50ms"
-            )
-            parent = "parent 1:1 handle 10:"
-        netem = [f"delay {self.delay * 1e6:.0f}us"] if self.delay else []
-        netem += [f"loss {self.loss * 100:g}%"] if self.loss else []
-        return found + [f"{parent} netem {' '.join(netem)}"] * bool(netem)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The kernel features that it needs."""
-        return ("tbf",) * (self.rate is not None) + ("netem",) * bool(self.delay or self.loss)
+    software_checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +220,14 @@ class Daemon:
         name: For logs and messages.
         argv: Program and arguments; it stays in the foreground.
         ready: A file (a socket) that exists once it serves.
+        prepare: A command to be run before it starts, which ends by itself.
         configure: A command to be run once it serves, which ends by itself.
     """
 
     name: str
     argv: tuple[str, ...]
     ready: str | None = None
+    prepare: tuple[str, ...] = ()
     configure: tuple[str, ...] = ()
 
 

@@ -2,23 +2,25 @@
 
 Read are Mininet's own options, so that most existing ``Topo`` classes can be used: of hosts ``ip``
 (with prefix length) and ``defaultRoute`` (``via ADDRESS``); of links ``bw`` (Mbit/s), ``delay``,
-``loss`` (per cent), ``ifconfig`` (``mtu N``), ``intfName1`` and ``params1``'s ``ip``, and the same
-for the other end. To these come, as host options: ``role`` (``node`` by default), ``zone``,
-``asn`` and ``routes``. A switch whose ``cls`` is one of Mininet's OVSSwitch classes is an Open
-vSwitch; any other is a Linux bridge. Interfaces get the names that Mininet would give them.
+``jitter``, ``loss`` (per cent), ``max_queue_size``, ``ifconfig`` (``mtu N``), ``intfName1`` and
+``params1``'s ``ip``, and the same for the other end. To these come, as host options: ``role``
+(``node`` by default), ``zone``, ``asn`` and ``routes``; and as link options ``distribution``,
+``reorder``, ``duplicate`` and ``corrupt`` (these in per cent). A switch whose ``cls`` is one of
+Mininet's OVSSwitch classes is an Open vSwitch; any other is a Linux bridge. Interfaces get the
+names that Mininet would give them.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from testbed.errors import InputError, Where, unknown
 from testbed.topology import settings
+from testbed.topology.chosen import Chosen, Values, choose
 from testbed.topology.model import (
-    DEFAULT_MTU,
     ROLES,
     Host,
     Interface,
@@ -29,28 +31,27 @@ from testbed.topology.model import (
 )
 
 
-def from_topo(name: str, topo: Any, where: Where) -> Topology:
+def from_topo(name: str, topo: Any, values: Values, where: Where) -> Topology:
     """The data of a Mininet ``Topo``, unchecked.
 
     Args:
         name: What the topology is called.
         topo: An instance of ``mininet.topo.Topo``.
-        where: Where it came from, for errors.
+        values: Parsed settings of links; others are left alone.
+        where: Where the topology came from, for errors.
 
     Raises:
         InputError: An option has a value that this module does not understand.
     """
+    infos = [info for _, _, info in topo.links(sort=True, withInfo=True)]
+    chosen = choose(values, [(info["node1"], info["node2"]) for info in infos])
     links: list[Link] = []
     interfaces: dict[str, list[tuple[int, Interface]]] = defaultdict(list)
-    for _, _, info in topo.links(sort=True, withInfo=True):
-        try:
-            link = _link(info)
-        except (ValueError, TypeError) as error:
-            ends = f"{info['node1']}-{info['node2']}"
-            raise InputError(f"options of the link {ends}: {error}", where=where) from None
+    for index, info in enumerate(infos):
+        link = _link(index, info, chosen, where)
         for end, device in ((1, link.a_interface), (2, link.b_interface)):
             address = (info.get(f"params{end}") or {}).get("ip")
-            interface = Interface(device, address, len(links), link.mtu)
+            interface = Interface(device, address, index, link.mtu)
             interfaces[info[f"node{end}"]].append((info[f"port{end}"], interface))
         links.append(link)
     hosts = tuple(
@@ -67,24 +68,67 @@ def _kind(info: Mapping[str, Any]) -> SwitchKind:
     return "openvswitch" if is_ovs else "bridge"
 
 
-def _link(info: Mapping[str, Any]) -> Link:
-    device = re.search(r"\bmtu (\d+)", str(info.get("ifconfig", "")))
-    rate, delay, loss = info.get("bw"), info.get("delay"), info.get("loss")
+def _link(index: int, info: Mapping[str, Any], chosen: Chosen, where: Where) -> Link:
+    a, b = info["node1"], info["node2"]
+    try:
+        own = _said(info)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"options of the link {a}-{b}: {error}", where=where) from None
+    limits, mtu = chosen.link(index, own, {}, Where(where.file, field=f"{a}-{b}"))
     return Link(
-        info["node1"],
-        info.get("intfName1") or f"{info['node1']}-eth{info['port1']}",
-        info["node2"],
-        info.get("intfName2") or f"{info['node2']}-eth{info['port2']}",
-        rate=None if rate is None else round(float(rate) * 1e6, 3),
-        delay=None if delay is None else settings.delay(_with_unit(str(delay))),
-        loss=None if loss is None else settings.loss(f"{loss}%"),
-        mtu=settings.mtu(device[1]) if device else DEFAULT_MTU,
+        a,
+        info.get("intfName1") or f"{a}-eth{info['port1']}",
+        b,
+        info.get("intfName2") or f"{b}-eth{info['port2']}",
+        mtu=mtu,
+        limits=limits,
     )
+
+
+def _said(info: Mapping[str, Any]) -> Values:
+    """What a link says itself.
+
+    Raises:
+        ValueError: An option has a wrong value.
+        TypeError: It is of a wrong type.
+    """
+    own = {
+        key: read(str(info[option]))
+        for option, (key, read) in _OPTIONS.items()
+        if info.get(option) is not None
+    }
+    device = re.search(r"\bmtu (\d+)", str(info.get("ifconfig", "")))
+    return own | ({"mtu": settings.mtu(device[1])} if device else {})
+
+
+def _rate(bw: str) -> float:
+    return settings.rate(f"{float(bw) * 1e6:.3f}")
+
+
+def _per_cent(text: str) -> float:
+    return settings.share(f"{text}%")
 
 
 def _with_unit(delay: str) -> str:
     """A bare number is in microseconds for tc(8), to which Mininet hands it."""
     return delay if delay[-1:].isalpha() else f"{delay}us"
+
+
+_OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "bw": ("rate", _rate),
+    "max_queue_size": ("limit", settings.PARSERS["limit"]),
+    "delay": ("delay", lambda text: settings.delay(_with_unit(text))),
+    "jitter": ("jitter", lambda text: settings.jitter(_with_unit(text))),
+    "distribution": ("distribution", settings.distribution),
+    "loss": ("loss", _per_cent),
+    "reorder": ("reorder", _per_cent),
+    "duplicate": ("duplicate", _per_cent),
+    "corrupt": ("corrupt", _per_cent),
+}
+"""Option of a link → the key of :data:`~testbed.topology.settings.LINK_KEYS`, and how to read it.
+
+The first four and ``loss`` are those of Mininet's ``TCIntf.config`` (``mininet/link.py``).
+"""
 
 
 def _host(

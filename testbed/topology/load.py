@@ -32,6 +32,9 @@ def names() -> list[str]:
 def load(name_or_path: str, values: Mapping[str, str]) -> Topology:
     """The topology of a name or a file.
 
+    A setting of links is applied to those that say nothing of it themselves; but a class whose
+    ``build`` has a parameter of the setting's name gets the value, and does with it what it likes.
+
     Args:
         name_or_path: A name from :func:`names`; or a path, which has a slash or one of the endings
             ``.py``, ``.yaml``, ``.yml``.
@@ -89,7 +92,7 @@ def _topos(path: Path) -> Mapping[str, Callable[..., Any]]:
 
 
 def _from_yaml(path: Path, values: Mapping[str, str]) -> Topology:
-    return yamlform.read(path, settings.parse(values, settings.YAML_KEYS))
+    return yamlform.read(path, settings.parse(values, ["nodes"]))
 
 
 def _from_class(
@@ -99,8 +102,9 @@ def _from_class(
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     keys = [key for key, parameter in known.items() if parameter.kind in kinds and key != "self"]
     parsed = settings.parse(values, keys)
+    own = {key: parsed.pop(key) for key in keys if key in parsed}
     try:
-        built = topo(**parsed)
+        built = topo(**own)
     except ValueError as error:
         raise InputError(str(error), where=Where("--set")) from None
-    return check(convert.from_topo(name, built, where), lambda _: where)
+    return check(convert.from_topo(name, built, parsed, where), lambda _: where)

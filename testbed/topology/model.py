@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Interface
 from typing import Any, Literal
+
+from testbed.topology.limits import UNLIMITED, Limits
 
 Role = Literal["node", "external", "router"]
 ROLES: tuple[Role, ...] = ("node", "external", "router")
@@ -93,27 +95,23 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A pair of interfaces, with what limits each of its two directions.
+    """A pair of interfaces, with what it does to the packets of each of its two directions.
 
     Attributes:
         a: Name of the host or switch at one end.
         a_interface: Name of its network device.
         b: Name of the host or switch at the other end.
         b_interface: Name of its network device.
-        rate: Bits per second, each way; None for no limit.
-        delay: Seconds, one way; None for none.
-        loss: Share of packets lost, 0 to 1, each way; None for none.
         mtu: Bytes.
+        limits: Its rate, queue and impairments.
     """
 
     a: str
     a_interface: str
     b: str
     b_interface: str
-    rate: float | None = None
-    delay: float | None = None
-    loss: float | None = None
     mtu: int = DEFAULT_MTU
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +191,14 @@ class Topology:
         return tuple(tuple(members) for members in found.values())
 
     @cached_property
+    def controlled_links(self) -> frozenset[int]:
+        """Indices of the links in segments with an Open vSwitch."""
+        leader = _joined(self)
+        controlled = {leader[switch.name] for switch in self.openvswitches}
+        every = range(len(self.links))
+        return frozenset(i for i in every if leader[f"link {i}"] in controlled)
+
+    @cached_property
     def subnets(self) -> tuple[str, ...]:
         """The subnets of the underlay, ``192.168.0.0/24``, in the order of their hosts."""
         return tuple(dict.fromkeys(str(subnet) for _, _, subnet in self._addresses()))
@@ -225,17 +231,15 @@ class Topology:
         """What a picture of the topology needs, as JSON values.
 
         Returns:
-            ``nodes``: name, role (``switch`` too) and address; ``links``: a, b, rate in bit/s, mtu
-            in bytes and delay in seconds.
+            ``nodes``: name, role (``switch`` too) and address; ``links``: a, b, mtu in bytes, and
+            every one of :class:`~testbed.topology.limits.Limits`, null where there is none.
         """
         hosts = [{"name": h.name, "role": h.role, "address": h.address} for h in self.hosts]
         switches = [
             {"name": s.name, "role": "switch", "kind": s.kind, "address": None}
             for s in self.switches
         ]
-        links = [
-            {"a": k.a, "b": k.b, "rate": k.rate, "mtu": k.mtu, "delay": k.delay} for k in self.links
-        ]
+        links = [{"a": k.a, "b": k.b, "mtu": k.mtu, **asdict(k.limits)} for k in self.links]
         return {"name": self.name, "nodes": hosts + switches, "links": links}
 
 

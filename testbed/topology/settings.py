@@ -1,18 +1,24 @@
 """``--set KEY=VALUE``: which keys a topology knows, and what their values mean.
 
-A topology's keys are the parameters of its ``build`` method; a YAML file's are those in
-:data:`YAML_KEYS`. Values are read by the key's name:
+A topology's own keys are the parameters of its ``build`` method, a YAML file's is ``nodes``; those
+of links (:data:`LINK_KEYS`) every topology has. Values are read by the key's name:
 
 =================================================  ============================================
 ``nodes``, ``externals``, ``spines``, ``leaves``   a count, 1 to 200 (``externals`` from 0)
 ``rate``, ``zone_rate``                            ``1Gbit``, ``100Mbit``, ``1e9`` (bit/s)
-``delay``, ``zone_delay``                          ``20ms``, ``50us``, ``0.02`` (s); one way, a link
-``loss``                                           ``1%``, ``0.01``; each way, a link
+``limit``                                          1 to 100000 packets
+``delay``, ``zone_delay``                          ``20ms``, ``50us``, ``0.02`` (s), up to 10 s
+``jitter``                                         the same, up to 2 s
+``distribution``                                   ``uniform``, ``normal``, ``pareto`` …
+``loss``, ``reorder``, ``duplicate``, ``corrupt``  ``1%``, ``0.01``
 ``mtu``                                            576 to 65535 bytes
 =================================================  ============================================
 
-``nodes`` is the number below *each* leaf in ``leafspine``. Any other parameter of a topology of
-the user's own is a number if it looks like one and a string if not, as with ``mn``.
+A link's key holds for every link that says nothing of it itself; ``A-B.KEY`` is that of the one
+link between A and B, and holds whatever it says (:mod:`testbed.topology.chosen`). What a link's
+keys mean is in :mod:`testbed.topology.limits`. ``nodes`` is the number below *each* leaf in
+``leafspine``. Any other parameter of a topology of the user's own is a number if it looks like one
+and a string if not, as with ``mn``.
 """
 
 from __future__ import annotations
@@ -22,15 +28,26 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from testbed.errors import InputError, Where, unknown
+from testbed.topology import limits
 
-CLUSTER_KEYS = ("bfd", "node_cidr_mask_size", "pod_cidr", "service_cidr")
+CLUSTER_KEYS = ("bfd", "datapath", "node_cidr_mask_size", "pod_cidr", "service_cidr")
 """Keys that are not the topology's."""
 
-YAML_KEYS = ("delay", "loss", "mtu", "nodes", "rate")
+LINK_KEYS = (*limits.KEYS, "mtu")
+"""Keys of links, which every topology has."""
+
+LONGEST_DELAY = 10.0
+"""Seconds."""
+
+LONGEST_JITTER = 2.0
+"""Seconds; netem(8) computes with 31 bits of nanoseconds."""
+
+MOST_WAITING = 100_000
+"""Packets in the queue of a link."""
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?(?:e\d+)?) *([kmgt]?)(?:bit|bps|bit/s)?", re.IGNORECASE)
 _DELAY = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?) *(us|ms|s|)", re.IGNORECASE)
-_LOSS = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?) *(%?)")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?) *(%?)")
 _SCALE = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 
@@ -48,20 +65,29 @@ def rate(text: str) -> float:
     return value
 
 
-def delay(text: str) -> float:
+def delay(text: str, longest: float = LONGEST_DELAY) -> float:
     """Seconds, of ``20ms``, ``50us``, ``1s`` or ``0.02``.
 
     Raises:
-        ValueError: It is no delay from 0 to 10 s; the message says how to write one.
+        ValueError: It is no delay from 0 to the longest; the message says how to write one.
     """
     found = _DELAY.fullmatch(text.strip())
     value = float(found[1]) * _SECONDS[found[2].lower()] if found else -1.0
-    if not 0 <= value <= 10:
-        raise ValueError("write a delay from 0 to 10s, such as 20ms, 50us or 0.02")
+    if not 0 <= value <= longest:
+        raise ValueError(f"write a time from 0 to {longest:g}s, such as 20ms, 50us or 0.02")
     return value
 
 
-def loss(text: str) -> float:
+def jitter(text: str) -> float:
+    """Seconds, as :func:`delay` reads them.
+
+    Raises:
+        ValueError: It is none from 0 to 2 s; the message says how to write one.
+    """
+    return delay(text, LONGEST_JITTER)
+
+
+def share(text: str) -> float:
     """A share from 0 to 1, of ``1%`` or ``0.01``.
 
     A bare number from 1 on is refused: Mininet would mean per cent by it.
@@ -69,12 +95,24 @@ def loss(text: str) -> float:
     Raises:
         ValueError: It is no share; the message says how to write one.
     """
-    found = _LOSS.fullmatch(text.strip())
+    found = _SHARE.fullmatch(text.strip())
     value = float(found[1]) if found else -1.0
-    limit = 100 if found and found[2] else 1
-    if not 0 <= value <= limit or (limit == 1 and value == 1):
-        raise ValueError("write a loss such as 1% or 0.01")
-    return value / limit
+    most = 100 if found and found[2] else 1
+    if not 0 <= value <= most or (most == 1 and value == 1):
+        raise ValueError("write a share of packets such as 1% or 0.01")
+    return value / most
+
+
+def distribution(text: str) -> limits.Distribution:
+    """The name of a distribution.
+
+    Raises:
+        ValueError: It is none; the message has the known ones.
+    """
+    for name in limits.DISTRIBUTIONS:
+        if text.strip() == name:
+            return name
+    raise ValueError(f"write a distribution: {', '.join(limits.DISTRIBUTIONS)}")
 
 
 def _integer(least: int, most: int) -> Callable[[str], int]:
@@ -105,9 +143,15 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "leaves": _integer(1, 200),
     "rate": rate,
     "zone_rate": rate,
+    "limit": _integer(1, MOST_WAITING),
     "delay": delay,
     "zone_delay": delay,
-    "loss": loss,
+    "jitter": jitter,
+    "distribution": distribution,
+    "loss": share,
+    "reorder": share,
+    "duplicate": share,
+    "corrupt": share,
     "mtu": mtu,
 }
 
@@ -119,27 +163,45 @@ def split_settings(settings: Mapping[str, str]) -> tuple[dict[str, str], dict[st
     return ours, theirs
 
 
-def parse(settings: Mapping[str, str], known: Iterable[str]) -> dict[str, Any]:
+def parse(settings: Mapping[str, str], own: Iterable[str]) -> dict[str, Any]:
     """The values of a topology's settings; the cluster's are left out.
 
     Args:
         settings: Key → text, as ``--set`` gave them.
-        known: The keys that the topology has.
+        own: The keys that the topology has besides those of links.
 
     Raises:
         InputError: A key is not known (the message lists the known ones), or a value is none of
             its kind.
     """
     ours, _ = split_settings(settings)
-    known = set(known)
-    values = {}
-    for key, text in ours.items():
-        if key not in known:
-            raise unknown("setting", key, known | set(CLUSTER_KEYS), Where("--set"))
-        try:
-            values[key] = PARSERS.get(key, _anything)(text)
-        except ValueError as error:
-            hint = f"{str(error)[0].upper()}{str(error)[1:]}."
-            where = Where("--set", field=key)
-            raise InputError(f"invalid value {text!r}", where=where, hint=hint) from None
-    return values
+    known = {*own, *LINK_KEYS}
+    return {key: _value(key, text, known) for key, text in ours.items()}
+
+
+def _value(key: str, text: str, known: set[str]) -> Any:
+    link, _, name = key.rpartition(".")
+    where = Where("--set", field=key)
+    if link and name not in LINK_KEYS:
+        raise unknown("setting of a link", name, LINK_KEYS, where)
+    if name not in known:
+        raise unknown("setting", key, known | set(CLUSTER_KEYS), Where("--set"))
+    return read(name, text, where)
+
+
+def read(key: str, value: object, where: Where) -> Any:
+    """The value of a key, from its text or from a number in YAML.
+
+    Args:
+        key: Such as ``rate``.
+        value: What was written.
+        where: Where, for the error.
+
+    Raises:
+        InputError: It is none of its kind; the hint says how to write one.
+    """
+    try:
+        return PARSERS.get(key, _anything)(str(value))
+    except ValueError as error:
+        hint = f"{str(error)[0].upper()}{str(error)[1:]}."
+        raise InputError(f"invalid value {value!r}", where=where, hint=hint) from None

@@ -3,7 +3,7 @@
 ::
 
     name: edge                    # by default the file's stem
-    defaults: {mtu: 1500}         # rate, delay, loss, mtu of links that say nothing else
+    defaults: {mtu: 1500}         # of links that say nothing else: what a link may have
     hosts:
       - {name: n1, address: 192.168.1.11/24, gateway: 192.168.1.1, zone: core}
       - {name: client, role: external, address: 192.168.1.200/24}
@@ -18,15 +18,21 @@
       - ends: [client, s1]
       - ends: [r1, s1]
         addresses: {r1: 192.168.1.1/24}   # where an end has several links
-        rate: 50Mbit                      # each way
-        delay: 10ms                       # one way
-        loss: 0.1%                        # each way
         mtu: 1400
+        rate: 50Mbit                      # this and all that follows: each way
+        limit: 100                        # packets that wait for the line
+        delay: 10ms
+        jitter: 2ms
+        distribution: normal              # of the jitter; uniform by default
+        loss: 0.1%
+        reorder: 1%
+        duplicate: 0.1%
+        corrupt: 0.1%
 
 A host's ``address`` is that of its first link without one in ``addresses``. Interfaces are named
-as Mininet names them: ``n1-eth0``, and from ``eth1`` on at switches. The settings ``rate``,
-``delay``, ``loss`` and ``mtu`` take the place of ``defaults``, and ``nodes=N`` keeps the first N
-nodes of the file.
+as Mininet names them: ``n1-eth0``, and from ``eth1`` on at switches. The settings of links
+(:data:`~testbed.topology.settings.LINK_KEYS`) take the place of ``defaults``, and ``nodes=N`` keeps
+the first N nodes of the file. What the limits mean is in :mod:`testbed.topology.limits`.
 """
 
 from __future__ import annotations
@@ -41,8 +47,8 @@ from testbed.objects.source import Origin, Source
 from testbed.objects.yamltext import documents
 from testbed.topology import settings
 from testbed.topology.check import check
+from testbed.topology.chosen import Values, choose
 from testbed.topology.model import (
-    DEFAULT_MTU,
     SWITCH_KINDS,
     Host,
     Interface,
@@ -55,7 +61,7 @@ LARGEST_FILE = 1_000_000
 """Bytes; 200 nodes are 20,000."""
 
 _QUANTITY = {"type": ["string", "number"]}
-_LIMITS = {"rate": _QUANTITY, "delay": _QUANTITY, "loss": _QUANTITY, "mtu": {"type": "integer"}}
+_LIMITS = dict.fromkeys(settings.LINK_KEYS, _QUANTITY)
 _STRING = {"type": "string", "minLength": 1}
 
 
@@ -106,12 +112,12 @@ SCHEMA = _closed(
 """JSON Schema (draft 2020-12) of the form."""
 
 
-def read(path: Path, values: Mapping[str, Any]) -> Topology:
+def read(path: Path, values: Values) -> Topology:
     """The topology in a YAML file.
 
     Args:
         path: The file.
-        values: Parsed settings: rate, delay, loss, mtu, nodes.
+        values: Parsed settings: ``nodes``, and those of links.
 
     Raises:
         InputError: It cannot be read, is not of this form, or describes nothing possible.
@@ -172,9 +178,10 @@ def _drop(origin: Origin, items: list[Any], gone: list[bool]) -> None:
 class _Reader:
     """Builds the model from a document that the schema accepts."""
 
-    def __init__(self, origin: Origin, values: Mapping[str, Any]) -> None:
+    def __init__(self, origin: Origin, values: Values) -> None:
         self._origin, self._root = origin, origin.root
-        self._values = values
+        self._chosen = choose(values, [tuple(link["ends"]) for link in self._root["links"]])
+        self._defaults = self._said(self._root.get("defaults", {}), "defaults")
         self._switches = tuple(map(_switch, self._root.get("switches", ())))
         self._ports: dict[str, int] = defaultdict(int, {s.name: 1 for s in self._switches})
         self._ends: dict[str, list[Interface]] = defaultdict(list)
@@ -191,8 +198,8 @@ class _Reader:
             if name not in link["ends"]:
                 where = self._origin.where(("links", index, "addresses", name))
                 raise InputError(f"{name!r} is no end of this link", where=where)
-        limits = {key: self._limit(key, index) for key in ("rate", "delay", "loss", "mtu")}
-        limits["mtu"] = limits["mtu"] or DEFAULT_MTU
+        own, place = self._said(link, "links", index), self._origin.where(("links", index))
+        limits, mtu = self._chosen.link(index, own, self._defaults, place)
         (a, b), devices = link["ends"], []
         for end in (a, b):
             device = f"{end}-eth{self._ports[end]}"
@@ -201,29 +208,16 @@ class _Reader:
             address = addresses.get(end) or self._wanted.get(end)
             if address and address == self._wanted.get(end):
                 self._wanted[end] = None
-            self._ends[end].append(Interface(device, address, index, limits["mtu"]))
-        return Link(a, devices[0], b, devices[1], **limits)
+            self._ends[end].append(Interface(device, address, index, mtu))
+        return Link(a, devices[0], b, devices[1], mtu, limits)
 
-    def _limit(self, key: str, link: int) -> Any:
-        """A link's own limit, else the setting's, else the file's default, else None."""
-        path: tuple[str | int, ...]
-        for path in (("links", link, key), ("defaults", key)):
-            holder: Any = self._root
-            for step in path[:-1]:
-                holder = holder.get(step, {}) if isinstance(holder, dict) else holder[step]
-            if path[0] == "defaults" and key in self._values:
-                return self._values[key]
-            if key in holder:
-                return self._parsed(key, holder[key], path)
-        return None
-
-    def _parsed(self, key: str, value: Any, path: tuple[str | int, ...]) -> Any:
-        try:
-            return settings.PARSERS[key](str(value))
-        except ValueError as error:
-            hint = f"{str(error)[0].upper()}{str(error)[1:]}."
-            where = self._origin.where(path)
-            raise InputError(f"invalid value {value!r}", where=where, hint=hint) from None
+    def _said(self, holder: Mapping[str, Any], *path: str | int) -> Values:
+        """The values that a link, or the defaults, have in the file."""
+        return {
+            key: settings.read(key, holder[key], self._origin.where((*path, key)))
+            for key in settings.LINK_KEYS
+            if key in holder
+        }
 
     def _host(self, host: Mapping[str, Any]) -> Host:
         return Host(

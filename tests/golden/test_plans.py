@@ -41,6 +41,25 @@ kind: Pod
 metadata: {name: late}
 spec: {nodeName: n2, containers: [{name: c, image: pause}]}
 """
+IMPAIRED = {
+    "nodes": "1",
+    "l1-sp1.delay": "20ms",
+    "l1-sp1.jitter": "2ms",
+    "sp2-l1.delay": "20ms",
+    "sp2-l1.jitter": "2ms",
+    "sp2-l1.distribution": "normal",
+    "sp2-l1.reorder": "1%",
+    "l2-sp1.rate": "10Mbit",
+    "l2-sp2.rate": "10Mbit",
+    "l2-sp2.limit": "50",
+    "n1-s1.loss": "1%",
+    "n2-s2.duplicate": "0.1%",
+    "n2-s2.corrupt": "0.01%",
+    "client-sb100.rate": "100kbit",
+    "client-sb100.delay": "300ms",
+    "client-sb100.limit": "10",
+    "client-sb100.mtu": "576",
+}
 CASES = {
     "vxlan-single": ("single", "vxlan", {}),
     "vxlan-leafspine": ("leafspine", "vxlan", {}),
@@ -53,8 +72,9 @@ CASES = {
     "bgp-bfd": ("leafspine", "bgp", {"bfd": "true"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
     "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
+    "bgp-impaired": ("leafspine", "bgp", IMPAIRED),
 }
-MODES = [case for case in CASES if case not in ("vxlan-impaired", "vxlan-jumbo")]
+MODES = [case for case in CASES if not case.endswith(("-impaired", "-jumbo"))]
 
 
 def lab(case: str) -> Spec:

@@ -118,7 +118,8 @@ def _problem_of_options(verb: str, command: click.Command, words: list[str]) -> 
                 return f"{name} lacks its value"
         if isinstance(option.type, click.Choice) and value not in option.type.choices:
             return f"{name} cannot be {value}"
-        if name == "--set" and value != "KEY=VALUE" and value.partition("=")[0] not in settings():
+        key = value.partition("=")[0].rpartition(".")[2]  # that of one link is LINK.KEY
+        if name == "--set" and key != "KEY" and key not in settings():
             return f"there is no setting {value}"
     return ""
 

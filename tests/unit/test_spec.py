@@ -52,7 +52,8 @@ NEEDS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"topology": "leafspine", "cni": "bgp"}, ()),
     ({"chosen": {"rate": "1Gbit"}}, ("tbf",)),
     ({"chosen": {"rate": "1Gbit", "delay": "1ms"}}, ("tbf", "netem")),
-    ({"chosen": {"loss": "1%"}}, ("netem",)),
+    ({"chosen": {"loss": "1%"}}, ("tbf", "netem")),
+    ({"chosen": {"rate": "1Gbit", "limit": "50"}}, ("tbf",)),
 ]
 
 

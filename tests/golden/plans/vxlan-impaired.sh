@@ -38,14 +38,18 @@ ip link set s1-eth1 mtu 1500
 ip link set s1-eth2 mtu 1500
 ip link set s1-eth3 mtu 1500
 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
-tc qdisc add dev s1-eth4 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc qdisc add dev s1-eth4 parent 1:1 handle 10: netem delay 5000us loss 1%
-tc qdisc add dev s1-eth1 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc qdisc add dev s1-eth1 parent 1:1 handle 10: netem delay 5000us loss 1%
-tc qdisc add dev s1-eth2 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc qdisc add dev s1-eth2 parent 1:1 handle 10: netem delay 5000us loss 1%
-tc qdisc add dev s1-eth3 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc qdisc add dev s1-eth3 parent 1:1 handle 10: netem delay 5000us loss 1%
+tc qdisc add dev s1-eth4 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc qdisc add dev s1-eth4 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc qdisc add dev s1-eth4 parent 2:1 handle 3: bfifo limit 6250000
+tc qdisc add dev s1-eth1 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc qdisc add dev s1-eth1 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc qdisc add dev s1-eth1 parent 2:1 handle 3: bfifo limit 6250000
+tc qdisc add dev s1-eth2 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc qdisc add dev s1-eth2 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc qdisc add dev s1-eth2 parent 2:1 handle 3: bfifo limit 6250000
+tc qdisc add dev s1-eth3 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc qdisc add dev s1-eth3 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc qdisc add dev s1-eth3 parent 2:1 handle 3: bfifo limit 6250000
 
 # external/client
 ip -n client link set client-eth0 mtu 1500 address 02:00:c0:a8:00:c8
@@ -54,8 +58,9 @@ ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
 ip -n client neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev client-eth0 nud permanent
 ip -n client neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev client-eth0 nud permanent
 ip -n client neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev client-eth0 nud permanent
-tc -n client qdisc add dev client-eth0 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc -n client qdisc add dev client-eth0 parent 1:1 handle 10: netem delay 5000us loss 1%
+tc -n client qdisc add dev client-eth0 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc -n client qdisc add dev client-eth0 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc -n client qdisc add dev client-eth0 parent 2:1 handle 3: bfifo limit 6250000
 
 # node/n1
 ip -n n1 link set n1-eth0 mtu 1500 address 02:00:c0:a8:00:0b
@@ -93,8 +98,9 @@ bridge -n n1 fdb append 0e:f1:c0:a8:00:0d dev flannel.1 dst 192.168.0.13 self pe
 ip -n n1 route add 0.0.0.0/0 dev n1-eth0 scope link
 ip -n n1 route add 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
 ip -n n1 route add 10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink
-tc -n n1 qdisc add dev n1-eth0 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc -n n1 qdisc add dev n1-eth0 parent 1:1 handle 10: netem delay 5000us loss 1%
+tc -n n1 qdisc add dev n1-eth0 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc -n n1 qdisc add dev n1-eth0 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc -n n1 qdisc add dev n1-eth0 parent 2:1 handle 3: bfifo limit 6250000
 ip netns exec n1 iptables-restore --noflush <<'RULES'
 *nat
 :FLANNEL-POSTRTG - [0:0]
@@ -144,8 +150,9 @@ bridge -n n2 fdb append 0e:f1:c0:a8:00:0d dev flannel.1 dst 192.168.0.13 self pe
 ip -n n2 route add 0.0.0.0/0 dev n2-eth0 scope link
 ip -n n2 route add 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink
 ip -n n2 route add 10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink
-tc -n n2 qdisc add dev n2-eth0 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc -n n2 qdisc add dev n2-eth0 parent 1:1 handle 10: netem delay 5000us loss 1%
+tc -n n2 qdisc add dev n2-eth0 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc -n n2 qdisc add dev n2-eth0 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc -n n2 qdisc add dev n2-eth0 parent 2:1 handle 3: bfifo limit 6250000
 ip netns exec n2 iptables-restore --noflush <<'RULES'
 *nat
 :FLANNEL-POSTRTG - [0:0]
@@ -195,8 +202,9 @@ bridge -n n3 fdb append 0e:f1:c0:a8:00:0c dev flannel.1 dst 192.168.0.12 self pe
 ip -n n3 route add 0.0.0.0/0 dev n3-eth0 scope link
 ip -n n3 route add 10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink
 ip -n n3 route add 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
-tc -n n3 qdisc add dev n3-eth0 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
-tc -n n3 qdisc add dev n3-eth0 parent 1:1 handle 10: netem delay 5000us loss 1%
+tc -n n3 qdisc add dev n3-eth0 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
+tc -n n3 qdisc add dev n3-eth0 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
+tc -n n3 qdisc add dev n3-eth0 parent 2:1 handle 3: bfifo limit 6250000
 ip netns exec n3 iptables-restore --noflush <<'RULES'
 *nat
 :FLANNEL-POSTRTG - [0:0]

@@ -56,7 +56,7 @@ ip link set s2-eth3 mtu 1500
 ip link set s1-eth1 mtu 1500
 ip link set s2-eth1 mtu 1500
 sysctl -qw net/ipv6/conf/all/disable_ipv6=1
-tc qdisc add dev s2-eth1 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
+tc qdisc add dev s2-eth1 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000
 
 # external/client
 ip -n client link set client-eth0 mtu 1500 address 02:00:c0:a8:01:c8
@@ -288,7 +288,7 @@ ip -n r1 neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev r1-eth0 nud
 ip -n r1 neighbour replace 192.168.1.12 lladdr 02:00:c0:a8:01:0c dev r1-eth0 nud permanent
 ip -n r1 neighbour replace 192.168.2.11 lladdr 02:00:c0:a8:02:0b dev r1-eth1 nud permanent
 ip -n r1 neighbour replace 192.168.2.12 lladdr 02:00:c0:a8:02:0c dev r1-eth1 nud permanent
-tc -n r1 qdisc add dev r1-eth1 root handle 1: tbf rate 1000000000bit burst 500000 latency 50ms
+tc -n r1 qdisc add dev r1-eth1 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000
 mkdir -p /etc/netns/r1/frr
 cat > /etc/netns/r1/frr/zebra.conf <<'FILE'
 ! r1: zebra, which puts routes into the kernel

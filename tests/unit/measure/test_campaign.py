@@ -232,5 +232,5 @@ def test_the_environment_is_described(small: Campaign, tmp_path: Path) -> None:
     assert found["tools"]["iperf3"].startswith("iperf 3")
     nodes = {node["name"]: node for node in found["topologies"]["single"]["nodes"]}
     assert nodes["n1"]["pod_cidr"] == "10.244.1.0/24"
-    assert nodes["s1"] == {"name": "s1", "role": "switch", "address": None, "pod_cidr": None}
-    assert {"a", "b", "rate", "mtu", "delay"} == set(found["topologies"]["single"]["links"][0])
+    assert nodes["s1"].items() >= {"name": "s1", "role": "switch", "address": None}.items()
+    assert {"a", "b", "rate", "mtu", "delay"} <= set(found["topologies"]["single"]["links"][0])

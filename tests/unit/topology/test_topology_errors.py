@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import InputError
+from testbed.topology.limits import Limits
 from testbed.topology.load import load
 
 GOOD = """\
@@ -54,6 +55,8 @@ CASES = {
     ),
     "foreign address": ("[n2, s1]", "[n2, s1]\n    addresses: {n1: 1.2.3.4/8}", 8, "is no end"),
     "bad rate": ("[n2, s1]", "[n2, s1]\n    rate: fast", 8, "invalid value 'fast'"),
+    "bad jitter": ("[n2, s1]", "[n2, s1]\n    jitter: 1ms", 7, "jitter needs a delay"),
+    "bad limit": ("[n2, s1]", "[n2, s1]\n    limit: 0", 8, "invalid value 0"),
     "bad mtu": ("[n2, s1]", "[n2, s1]\n    mtu: 100", 8, "invalid value 100"),
     "bad default": ("switches: [s1]", "switches: [s1]\ndefaults: {loss: 3}", 5, "invalid value 3"),
     "long name": ("n2", "edge-router-12", 7, "longer than 15 characters"),
@@ -108,7 +111,7 @@ def test_settings_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
     path.write_text(GOOD + "    rate: 1Mbit\n")
     topology = load(str(path), {"nodes": "2", "rate": "1Gbit", "mtu": "1400"})
-    assert [(link.rate, link.mtu) for link in topology.links] == [(1e9, 1400), (1e6, 1400)]
+    assert [(link.limits.rate, link.mtu) for link in topology.links] == [(1e9, 1400), (1e6, 1400)]
     assert [host.name for host in load(str(path), {"nodes": "1"}).hosts] == ["n1"]
     with pytest.raises(InputError, match="has 2 nodes, not 3"):
         load(str(path), {"nodes": "3"})
@@ -157,8 +160,7 @@ def test_any_mininet_topo_can_be_used(tmp_path: Path) -> None:
     )
     topology = load(str(path), {"depth": "2"})
     assert [host.name for host in topology.nodes] == ["h1"]
-    link = topology.links[0]
-    assert (link.rate, link.delay, link.loss) == (10e6, 0.005, 0.02)
+    assert topology.links[0].limits == Limits(rate=10e6, delay=0.005, loss=0.02)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from testbed.topology.load import load
+from testbed.topology.limits import KEYS, Limits
+from testbed.topology.load import load, names
 
 
 def test_roles_and_addresses() -> None:
@@ -18,16 +19,21 @@ def test_roles_and_addresses() -> None:
 
 
 def test_limits_reach_every_link_and_interface() -> None:
-    limits = {"rate": "1Gbit", "delay": "20ms", "loss": "1%", "mtu": "9000"}
-    topology = load("single", limits)
-    assert {(k.rate, k.delay, k.loss, k.mtu) for k in topology.links} == {(1e9, 0.02, 0.01, 9000)}
-    assert {host.primary.mtu for host in topology.hosts} == {9000}
+    chosen = {"rate": "1Gbit", "delay": "20ms", "loss": "1%", "mtu": "9000"}
+    for name in names():
+        topology = load(name, chosen)
+        said = {k for k in load(name, {}).links if k.limits or k.mtu != 1500}
+        free = [k for k in topology.links if (k.a, k.b) not in {(s.a, s.b) for s in said}]
+        assert {k.limits for k in free} == {Limits(rate=1e9, delay=0.02, loss=0.01)}
+        assert {k.mtu for k in free} == {9000}
+        interfaces = [i for host in topology.hosts for i in host.interfaces]
+        assert all(i.mtu == topology.links[i.link].mtu for i in interfaces)
 
 
 def test_only_the_link_between_the_zones_is_slow() -> None:
     topology = load("twozone", {"zone_rate": "20Mbit", "zone_delay": "5ms"})
-    slow = [(k.a, k.b, k.rate, k.delay) for k in topology.links if k.rate or k.delay]
-    assert slow == [("r1", "s2", 20e6, 0.005)]
+    slow = [(k.a, k.b, k.limits) for k in topology.links if k.limits]
+    assert slow == [("r1", "s2", Limits(rate=20e6, delay=0.005))]
 
 
 def test_zones_hold_half_of_the_nodes_each() -> None:
@@ -73,6 +79,7 @@ def test_leaves_reach_other_racks_over_every_spine() -> None:
 
 
 def test_the_picture_has_every_host_switch_and_link() -> None:
+    limits = dict.fromkeys(KEYS) | {"rate": 1e9}
     assert load("single", {"nodes": "1", "rate": "1Gbit"}).to_dict() == {
         "name": "single",
         "nodes": [
@@ -81,7 +88,7 @@ def test_the_picture_has_every_host_switch_and_link() -> None:
             {"name": "s1", "role": "switch", "kind": "bridge", "address": None},
         ],
         "links": [
-            {"a": "client", "b": "s1", "rate": 1e9, "mtu": 1500, "delay": None},
-            {"a": "n1", "b": "s1", "rate": 1e9, "mtu": 1500, "delay": None},
+            {"a": "client", "b": "s1", "mtu": 1500, **limits},
+            {"a": "n1", "b": "s1", "mtu": 1500, **limits},
         ],
     }

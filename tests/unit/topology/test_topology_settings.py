@@ -24,6 +24,13 @@ from testbed.topology import settings
         ("loss", "1%", 0.01),
         ("loss", "0.25", 0.25),
         ("loss", "100%", 1.0),
+        ("reorder", "25%", 0.25),
+        ("duplicate", "1e-3", 0.001),
+        ("corrupt", "0.1%", 0.001),
+        ("jitter", "2s", 2.0),
+        ("distribution", "normal", "normal"),
+        ("limit", "100000", 100_000),
+        ("n1-s1.delay", "20ms", 0.02),
         ("mtu", "576", 576),
         ("mtu", "65535", 65535),
         ("nodes", "200", 200),
@@ -50,6 +57,13 @@ def test_a_value_is_read_in_si_units(key: str, text: str, value: object) -> None
         ("loss", "1"),
         ("loss", "101%"),
         ("loss", "-1%"),
+        ("reorder", "2"),
+        ("corrupt", "often"),
+        ("jitter", "2.1s"),
+        ("distribution", "gaussian"),
+        ("limit", "0"),
+        ("limit", "10ms"),
+        ("n1-s1.delay", "long"),
         ("mtu", "575"),
         ("mtu", "65536"),
         ("mtu", "1500.0"),
@@ -79,3 +93,10 @@ def test_the_clusters_settings_pass_untouched() -> None:
         {"pod_cidr": "anything", "service_cidr": "x"},
     )
     assert settings.parse(given, ["nodes"]) == {"nodes": 2}
+
+
+def test_an_unknown_key_of_a_link_lists_those_of_links() -> None:
+    with pytest.raises(InputError, match="unknown setting of a link 'dely'") as caught:
+        settings.parse({"n1-s1.dely": "20ms"}, ["nodes"])
+    assert "Did you mean 'delay'?" in caught.value.hint
+    assert "nodes" not in caught.value.hint
