@@ -16,9 +16,9 @@ from testbed.cluster import Cluster, Options
 from testbed.errors import InputError, Where, unknown
 from testbed.images.catalogue import resolve as resolve_image
 from testbed.objects import Container, Deployment, Object, Pod
-from testbed.plan import build
+from testbed.plan import build, sdn
 from testbed.plan.contract import CniMode, modes
-from testbed.plan.model import Plan
+from testbed.plan.model import PYTHON, Plan
 from testbed.topology import load, settings
 from testbed.topology.model import Topology
 
@@ -60,8 +60,9 @@ class Spec:
         """The features that the plan needs of the machine."""
         parts = self.plan.namespaces.values()
         impairments = (need for part in parts for item in part.impairments for need in item.needs)
-        daemons = (daemon.name for part in parts for daemon in part.daemons)
-        return tuple(dict.fromkeys((*self.mode.needs, *daemons, *impairments)))
+        daemons = (d.name for part in parts for d in part.daemons if d.argv[0] != PYTHON)
+        switches = sdn.needs(self.topology, self.cluster.options.datapath)
+        return tuple(dict.fromkeys((*self.mode.needs, *daemons, *switches, *impairments)))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
         """The same lab with another desired state."""
@@ -140,6 +141,9 @@ def _options(chosen: dict[str, str], own_of_mode: Mapping[str, str]) -> Options:
         raise InputError(f"{mask!r} is no prefix length", where=where)
     if bfd not in ("true", "false"):
         raise InputError(f"{bfd!r} is neither true nor false", where=Where("--set", field="bfd"))
+    if chosen.get("datapath", sdn.AUTO) not in sdn.DATAPATHS:
+        where = Where("--set", field="datapath")
+        raise unknown("datapath", chosen["datapath"], sdn.DATAPATHS, where)
     return Options(**chosen, node_cidr_mask_size=int(mask), bfd=bfd == "true", mode=own_of_mode)
 
 

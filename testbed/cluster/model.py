@@ -22,6 +22,7 @@ class Options:
         node_cidr_mask_size: Prefix length of one node's share of ``pod_cidr`` (the name is that of
             kube-controller-manager's option).
         bfd: Whether BGP sessions are watched by BFD (RFC 5880), the fabric's and the nodes'.
+        datapath: Of Open vSwitches (:data:`testbed.plan.sdn.DATAPATHS`).
         mode: The CNI mode's own settings.
     """
 
@@ -29,6 +30,7 @@ class Options:
     service_cidr: str = "10.96.0.0/12"
     node_cidr_mask_size: int = 24
     bfd: bool = False
+    datapath: str = "auto"
     mode: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from testbed.errors import LabError
-from testbed.lab import batch, convergence, counters, netlink, syscalls
+from testbed.lab import batch, convergence, counters, netlink, offload, syscalls
 from testbed.lab.counters import Counters
 from testbed.lab.netns import NetNs
 from testbed.plan.diff import PlanChange
@@ -176,6 +176,9 @@ class Executor:
 
     def _rest(self, netns: NetNs, part: NamespacePlan) -> None:
         """What is not netlink; the thread is in the namespace."""
+        for port in part.ports:
+            if port.software_checksums:
+                offload.software_checksums(port.device)
         for sysctl in part.sysctls:
             netns.write_sysctl(sysctl.key, sysctl.value)
         lines = [

@@ -11,7 +11,7 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -102,6 +102,9 @@ class Daemons:
         wanted = {
             host_of(name): part.daemons for name, part in plan.namespaces.items() if part.daemons
         }
+        for host, daemons in wanted.items():
+            for daemon in daemons:
+                self._finish(host, daemon, daemon.prepare)
         for rank in range(max(map(len, wanted.values()), default=0)):
             self._start_rank({h: d[rank] for h, d in wanted.items() if rank < len(d)})
 
@@ -138,14 +141,15 @@ class Daemons:
                 f"{daemon.name} on {host} does not serve after {_PATIENCE:.0f} s: {said}"
             )
         for host, daemon in daemons.items():
-            self._configure(host, daemon)
+            self._finish(host, daemon, daemon.configure)
 
-    def _configure(self, host: str, daemon: Daemon) -> None:
-        if not daemon.configure:
+    def _finish(self, host: str, daemon: Daemon, command: Sequence[str]) -> None:
+        """Runs a command that belongs to a daemon, to its end."""
+        if not command:
             return
-        done = join.run(self._namespaces(host), daemon.configure, _PATIENCE)
+        done = join.run(self._namespaces(host), command, _PATIENCE)
         if done.returncode:
-            what = f"{daemon.configure[0]}, which sets up {daemon.name} on {host}"
+            what = f"{command[0]}, which sets up {daemon.name} on {host}"
             raise LabError(f"{what}: {done.stderr.decode(errors='replace').strip()}")
 
     def _start(self, host: str, daemon: Daemon) -> None:

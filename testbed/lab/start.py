@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from testbed.errors import LabError, MissingError
-from testbed.lab import daemon, directory, features, protocol, sandbox
+from testbed.lab import daemon, datapath, directory, features, protocol, sandbox
 from testbed.lab.client import Lab, error_of
 from testbed.spec import Spec
 
@@ -65,6 +65,7 @@ def start(
     if os.geteuid() != 0:
         raise MissingError("a lab needs root", hint="Run the same command with sudo.")
     listener = directory.claim(name)
+    spec = datapath.choose(spec)
     needs = (*features.EVERY_LAB, *spec.needs)
     features.require(needs)
     features.load_modules(needs)

@@ -17,7 +17,9 @@ def build(cluster: Cluster, mode: CniMode) -> Plan:
         InputError: The mode cannot carry this cluster.
     """
     mode.check(cluster)
-    return underlay.plan(cluster.topology, bfd=cluster.options.bfd) + mode.plan(cluster)
+    options = cluster.options
+    below = underlay.plan(cluster.topology, bfd=options.bfd, datapath=options.datapath)
+    return below + mode.plan(cluster)
 
 
 def expects(cluster: Cluster, mode: CniMode) -> Mapping[str, tuple[ExpectedRoute, ...]]:

@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from testbed.plan import model as m
+from testbed.plan.impairment import Impairment
 from testbed.topology.model import Topology
 
 _STATE = "/run/testbed-plan"
@@ -112,6 +113,8 @@ def _veth(ip: str, item: m.Veth) -> Iterator[str]:
 def _port(name: str, item: m.Port) -> Iterator[str]:
     mac = f" address {item.mac}" if item.mac else ""
     yield f"{_ip(name)} link set {item.device} mtu {item.mtu}{mac}"
+    if item.software_checksums:
+        yield f"{_exec(name)}ethtool -K {item.device} tx off"
 
 
 def _address(name: str, item: m.Address) -> Iterator[str]:
@@ -150,7 +153,7 @@ def _route(name: str, item: m.Route) -> Iterator[str]:
     yield " ".join(words)
 
 
-def _impairment(name: str, item: m.Impairment) -> Iterator[str]:
+def _impairment(name: str, item: Impairment) -> Iterator[str]:
     for discipline in item.tc():
         yield f"{_ip(name, 'tc')} qdisc add dev {item.device} {discipline}"
 
@@ -178,6 +181,8 @@ def _daemon(name: str, item: m.Daemon) -> Iterator[str]:
     own = folder = PurePosixPath(item.ready).parent
     if name == m.FABRIC:
         yield f"mkdir -p {folder}"
+        if item.prepare:
+            yield shlex.join(item.prepare)
         yield f"{shlex.join(item.argv)} &"
     else:
         folder = PurePosixPath(f"{_STATE}/{netns(name)}{own}")

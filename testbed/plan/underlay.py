@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from testbed.plan import frr
+from testbed.plan import frr, sdn
+from testbed.plan.impairment import Impairment
 from testbed.plan.model import (
     FABRIC,
     Address,
     ExpectedRoute,
-    Impairment,
     NamespacePlan,
     Neighbour,
     NextHop,
@@ -46,15 +46,16 @@ _ROUTER = (
 )
 
 
-def plan(topology: Topology, *, bfd: bool = False) -> Plan:
+def plan(topology: Topology, *, bfd: bool = False, datapath: str = "auto") -> Plan:
     """What must be configured on every host of the underlay, and on the switches' ports.
 
     Args:
         topology: The underlay.
         bfd: Whether the routers watch their BGP sessions by BFD.
+        datapath: Of Open vSwitches (:data:`testbed.plan.sdn.DATAPATHS`).
     """
-    hosts = {namespace(host): _host(topology, host, bfd) for host in topology.hosts}
-    return Plan({FABRIC: _switch_ports(topology), **hosts})
+    hosts = {namespace(host): _host(topology, host, bfd, datapath) for host in topology.hosts}
+    return Plan({FABRIC: _switch_ports(topology) + sdn.plan(topology, datapath), **hosts})
 
 
 def namespace(host: Host) -> str:
@@ -75,10 +76,13 @@ def expects(topology: Topology) -> Mapping[str, tuple[ExpectedRoute, ...]]:
     }
 
 
-def _host(topology: Topology, host: Host, bfd: bool) -> NamespacePlan:
+def _host(topology: Topology, host: Host, bfd: bool, datapath: str) -> NamespacePlan:
     roles = {"router": _ROUTER, "node": _FORWARDING, "external": (_NO_IPV6,)}
     part = NamespacePlan(
-        ports=tuple(_port(interface) for interface in host.interfaces),
+        ports=tuple(
+            _port(interface, sdn.is_software(topology, interface.link, datapath))
+            for interface in host.interfaces
+        ),
         addresses=tuple(Address(i.name, i.address) for i in host.interfaces if i.address),
         neighbours=tuple(
             Neighbour(n.interface.name, n.address, _mac(n.address))
@@ -93,9 +97,10 @@ def _host(topology: Topology, host: Host, bfd: bool) -> NamespacePlan:
     return part + NamespacePlan(routes=_static_routes(host))
 
 
-def _port(interface: Interface) -> Port:
+def _port(interface: Interface, software_checksums: bool) -> Port:
     address = (interface.address or "").partition("/")[0]
-    return Port(interface.name, interface.mtu, _mac(address) if address else None)
+    mac = _mac(address) if address else None
+    return Port(interface.name, interface.mtu, mac, software_checksums)
 
 
 def _mac(address: str) -> str:
@@ -163,11 +168,7 @@ def _peers(topology: Topology, name: str) -> list[str]:
 def _impairments(topology: Topology, name: str) -> tuple[Impairment, ...]:
     """What the ends of links at a host or switch do to the packets that they send."""
     ends = ((k, d) for k in topology.links for h, d in _ends(k) if h == name)
-    return tuple(
-        Impairment(device, link.rate, link.delay, link.loss)
-        for link, device in ends
-        if link.rate or link.delay or link.loss
-    )
+    return tuple(Impairment(device, k.mtu, k.limits) for k, device in ends if k.limits)
 
 
 def _ends(link: Link) -> tuple[tuple[str, str], tuple[str, str]]:

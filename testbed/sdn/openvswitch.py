@@ -29,8 +29,9 @@ from testbed.topology.model import Topology
 Datapath = Literal["system", "netdev"]
 """``system`` is the kernel's, ``netdev`` the userspace datapath."""
 
-STATE = Path("/run/testbed/openvswitch")
-"""The folder of database and sockets; it must exist before the daemons start."""
+STATE = Path("/run/openvswitch")
+"""The folder of database and sockets, where Open vSwitch's programs look for them; it must exist
+before the daemons start."""
 
 ENVIRONMENT: Mapping[str, str] = {
     "OVS_RUNDIR": str(STATE),
@@ -111,7 +112,7 @@ def transaction(topology: Topology, datapath: Datapath, controller: str = CONTRO
     for number, switch in enumerate(topology.openvswitches, start=1):
         argv += _bridge(switch.name, number, datapath, controller)
         for port, interface in enumerate(interfaces(topology, switch.name), start=1):
-            argv += ["--", "add-port", switch.name, interface]
+            argv += ["--", "--may-exist", "add-port", switch.name, interface]
             argv += ["--", "set", "interface", interface, f"ofport_request={port}"]
     return argv
 
@@ -126,7 +127,7 @@ def interfaces(topology: Topology, switch: str) -> list[str]:
 
 
 def _bridge(name: str, number: int, datapath: Datapath, controller: str) -> Iterator[str]:
-    yield from ("--", "add-br", name)
+    yield from ("--", "--may-exist", "add-br", name)
     yield from ("--", "set", "bridge", name)
     yield from (f"datapath_type={datapath}", "fail_mode=secure", "mcast_snooping_enable=false")
     yield f"protocols={','.join(PROTOCOLS)}"

@@ -70,6 +70,8 @@ CASES = {
     "bgp-twozone": ("twozone", "bgp", {}),
     "bgp-reflectors": ("single", "bgp", {"nodes": "4", "bgp_mesh_limit": "3"}),
     "bgp-bfd": ("leafspine", "bgp", {"bfd": "true"}),
+    "vxlan-sdn": ("sdn", "vxlan", {"nodes": "1", "spines": "1"}),
+    "bgp-sdn-kernel": ("sdn", "bgp", {"nodes": "1", "datapath": "kernel"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
     "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
     "bgp-impaired": ("leafspine", "bgp", IMPAIRED),
