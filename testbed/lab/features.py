@@ -81,6 +81,8 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "bgpd": ("frr", "BGP"),
     "bfdd": ("frr", "BFD: noticing a dead neighbour fast"),
     "vtysh": ("frr", "FRR's shell"),
+    "ovsdb-server": ("openvswitch-switch", "what Open vSwitches are to be"),
+    "ovs-vswitchd": ("openvswitch-switch", "the switches of the SDN underlay"),
     "iperf3": ("iperf3", "throughput"),
     "sockperf": ("sockperf", "latency"),
     "tcpdump": ("tcpdump", "captures"),

@@ -83,6 +83,9 @@ def _failed(lab: RunningLab) -> dict[str, list[str]]:
         ("twozone", "bgp"),
         ("leafspine", "vxlan"),
         ("leafspine", "bgp"),
+        ("sdn", "vxlan"),
+        ("sdn", "host-gw"),
+        ("sdn", "bgp"),
     ],
 )
 def test_every_mode_conforms(shared_lab: StartLab, topology: str, cni: str) -> None:

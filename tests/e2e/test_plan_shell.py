@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from machine import Machine, until
@@ -35,6 +38,7 @@ spec: {nodeName: NODE-A, containers: [{name: c, image: pause}]}
         ("--cni", "bgp"),
         ("--cni", "bgp", "-t", "leafspine", "--set", "nodes=1"),
         ("--cni", "vxlan", "-t", "twozone"),
+        ("--cni", "vxlan", "-t", "sdn", "--set", "nodes=1"),
     ],
     ids="".join,
 )
@@ -52,7 +56,9 @@ def test_pods_reach_each_other(machine: Machine, options: tuple[str, ...]) -> No
     machine.run("mount", "-t", "tmpfs", "tmpfs", "/etc/netns")
     machine.write("plan.sh", script)
     # To a file: daemons that stay in the background hold the output open.
-    machine.run("sh", "-c", "timeout 30 sh -e plan.sh >out 2>&1 </dev/null || { cat out; exit 1; }")
+    run = "timeout 30 sh -e plan.sh >out 2>&1 </dev/null || { cat out; exit 1; }"
+    folder = Path(sys.executable).parent  # the controller of switches is `python3 -m testbed.sdn`
+    machine.run("sh", "-c", run, env={"PATH": f"{folder}:{os.environ['PATH']}"})
     assert not re.search("error|fail|cannot", (machine.root / "mnt/out").read_text(), re.IGNORECASE)
     for source, target in (("a", "b"), ("b", "a"), ("a", "beside")):
         _ping(machine, source, target)
