@@ -7,7 +7,7 @@ both of its ends are.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,29 +63,39 @@ class Fabric:
                 yield port, peer
 
 
-def next_hops(
-    fabric: Fabric, up: AbstractSet[Port], destination: str
-) -> Mapping[str, tuple[Port, ...]]:
-    """Where each switch may send what is for a destination: all first links of shortest paths.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a switch reaches another one.
+
+    Attributes:
+        distance: In links.
+        ports: The switch's own ports with which shortest paths begin; none at the destination.
+    """
+
+    distance: int
+    ports: tuple[Port, ...]
+
+
+def ways(fabric: Fabric, up: AbstractSet[Port], destination: str) -> Mapping[str, Way]:
+    """How each switch reaches a destination, by all shortest paths; absent are those that do not.
 
     Every link counts as 1. Whichever way a frame takes, each link brings it nearer, so it never
-    comes back. A switch without a path to the destination is absent.
+    comes back.
 
     Args:
         fabric: The fabric.
         up: All ports that are up.
         destination: A switch.
     """
-    distance, hops, queue = {destination: 0}, defaultdict[str, list[Port]](list), [destination]
+    distance, ports, queue = {destination: 0}, defaultdict[str, list[Port]](list), [destination]
     for switch in queue:  # it grows: breadth first
         for _, there in fabric.neighbours(switch, up):
             if there.switch not in distance:
                 distance[there.switch] = distance[switch] + 1
                 queue.append(there.switch)
             if distance[there.switch] == distance[switch] + 1:
-                hops[there.switch].append(there)
-    order = {port: i for i, port in enumerate(fabric.peers)}
-    return {switch: tuple(sorted(ports, key=order.__getitem__)) for switch, ports in hops.items()}
+                ports[there.switch].append(there)
+    return {switch: Way(distance[switch], tuple(sorted(ports[switch]))) for switch in queue}
 
 
 def tree(fabric: Fabric, up: AbstractSet[Port]) -> frozenset[Port]:
@@ -116,10 +126,3 @@ def _branches(fabric: Fabric, up: AbstractSet[Port], root: str, seen: set[str]) 
                 seen.add(there.switch)
                 queue.append(there.switch)
                 yield from (here, there)
-
-
-def links(fabric: Fabric, ports: Iterable[Port]) -> frozenset[tuple[Port, Port]]:
-    """The links that have both ends among some ports, each once, its lesser end first."""
-    among = set(ports)
-    pairs = ((port, fabric.peers[port]) for port in among)
-    return frozenset((a, b) for a, b in pairs if isinstance(b, Port) and b in among and a < b)
