@@ -3,6 +3,8 @@
 ::
 
     overview.svg, overview.pdf     the headline metrics as ratios to node to node
+    failures.svg, .pdf             how long traffic stood still, by event
+    traffic-TOPOLOGY.svg, .pdf     how uplinks were used
     samples-SETTING.svg, .pdf      every sample of each setting
     summary.tex                    the medians as a table (booktabs)
     summary.csv                    one row per cell and metric, in base units
@@ -10,12 +12,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from testbed.analysis import figures, latex, theme
-from testbed.analysis.overview import overview
+from testbed.analysis import latex, theme
+from testbed.analysis.drawings import drawings
 from testbed.analysis.results import read
 from testbed.analysis.summary import write_summary
 from testbed.errors import InputError, Where
@@ -36,21 +37,11 @@ def export(folders: Sequence[Path], out: Path) -> list[Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         with theme.themed():
-            drawn = {"overview": overview(results.headlines, results.modes)}
-            for section in results.sections:
-                name = f"samples-{stem(section.title)}"
-                drawn[name] = figures.samples(section, results.samples, results.modes)
-            for name, figure in drawn.items():
-                if figure is not None:
-                    written += theme.export(figure, out / name)
+            for drawing in drawings(results):
+                written += theme.export(drawing.figure, out / drawing.stem)
         tex = out / "summary.tex"
         tex.write_text(latex.table(results.sections), encoding="utf-8")
         written += [tex, write_summary(results.summary, out)]
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=Where(str(out))) from error
     return written
-
-
-def stem(title: str) -> str:
-    """A title as part of a file's name: ``pod-throughput-tcp-4-streams``."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

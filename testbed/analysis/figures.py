@@ -98,7 +98,7 @@ def _distribution(
         y, values = rows.index(row), drawn[cell["place"]]
         axes.plot([cell["median"] / factor] * 2, [y - 0.45, y + 0.45], color=INK, linewidth=1.2)
         level = y + (np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1))
-        _dots(axes, values["value"] / factor, level, values["disturbed"], modes.index(row[1]))
+        dots(axes, values["value"] / factor, level, values["disturbed"], modes.index(row[1]))
     for y, (_, mode) in enumerate(rows):
         if not mode:
             axes.axhline(y - 0.5, color=RULE, linewidth=0.8)
@@ -121,14 +121,14 @@ def _over_time(axes: Axes, block: Block, drawn: Samples, modes: Sequence[str]) -
         if cell["median"]:
             values = drawn[cell["place"]]
             relative = values["value"] / cell["median"]
-            _dots(axes, values["order"], relative, values["disturbed"], modes.index(mode))
+            dots(axes, values["order"], relative, values["disturbed"], modes.index(mode))
     axes.set_xlabel("position in the run")
     axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="y")
 
 
-def _dots(axes: Axes, x: Any, y: Any, disturbed: Any, place: int) -> None:
+def dots(axes: Axes, x: Any, y: Any, disturbed: Any, place: int) -> None:
     """Samples as dots, the disturbed ones hollow."""
     colour, marker = theme.series(place)
     hollow = np.asarray(disturbed, dtype=bool)

@@ -6,7 +6,8 @@ parameter. A *cell* is one point of the matrix in one scenario; :func:`key` name
 tell cells and metrics apart, and all of the analysis groups by it.
 
 Rows of several folders can be loaded together: the column ``folder`` then is one more parameter,
-so that whatever compares modes compares folders too.
+so that whatever compares modes compares folders too. An ``impairment`` of ``none`` is loaded as NA,
+and left out where all of it is: results from before there were impairments have the same cells.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ FIXED = (
 )  # fmt: skip
 """The columns that every sample has; the others are matrix parameters."""
 
-MODES = ("topology", "cni", "proxy", "policy", "ingress", "folder")
+MODES = ("topology", "cni", "proxy", "policy", "ingress", "impairment", "folder")
 """The parameters that choose what is measured, as opposed to how (``streams`` …)."""
+
+UNIMPAIRED = "none"
+"""What ``impairment`` says of links that are as the topology has them."""
 
 PATHS = ("node-to-node", "same-node", "cross-node")
 """The paths in the order in which tables show them, the baseline first."""
@@ -136,7 +140,7 @@ def load(folders: Path | str | Sequence[Path | str]) -> pd.DataFrame:
         InputError: A folder has no samples, or a file that is not what this module writes.
     """
     if isinstance(folders, (str, Path)):
-        return _read(Path(folders) / SAMPLES)
+        return impaired(_read(Path(folders) / SAMPLES))
     if len(folders) == 1:
         return load(folders[0])
     paths = [Path(folder) for folder in folders]
@@ -144,6 +148,16 @@ def load(folders: Path | str | Sequence[Path | str]) -> pd.DataFrame:
         load(path).assign(folder=label) for path, label in zip(paths, labels(paths), strict=True)
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def impaired(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with NA for the impairment ``none``; without the column if that is all of it."""
+    if "impairment" not in frame.columns:
+        return frame
+    found = frame["impairment"].where(frame["impairment"] != UNIMPAIRED)
+    if found.isna().all():
+        return frame.drop(columns="impairment")
+    return frame.assign(impairment=found)
 
 
 def labels(folders: Sequence[Path]) -> list[str]:

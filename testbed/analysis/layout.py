@@ -20,6 +20,8 @@ Record = Mapping[str, Any]
 NO_PATH = ""
 """The path of a scenario that has none, such as a link failure."""
 
+_BESIDE = ("impairment", "folder")  # told in brackets
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -107,18 +109,23 @@ def arrange(summary: pd.DataFrame) -> list[MetricTable]:
 
 
 def mode_columns(frame: pd.DataFrame) -> list[str]:
-    """The mode columns that tell modes apart: those with several values, or else ``cni``."""
+    """The mode columns that tell modes apart: those with several values, or else ``cni``.
+
+    What tells impaired modes apart by nothing else has ``cni`` too: no mode is called nothing.
+    """
     there = [name for name in frames.MODES if name in frame.columns]
     varying = [name for name in there if frame[name].nunique(dropna=False) > 1]
-    return varying or [name for name in there if name == "cni"] or there[:1]
+    if set(varying) <= set(_BESIDE):
+        return [name for name in there if name == "cni" or name in varying] or there[:1]
+    return varying
 
 
 def mode_name(record: Record, columns: Sequence[str]) -> str:
-    """What a mode is called beside the others: ``vxlan``, ``vxlan/ipvs``, ``vxlan (monday)``."""
+    """What a mode is called: ``vxlan``, ``leafspine/vxlan``, ``vxlan (delay=20ms, monday)``."""
     named = {name: record[name] for name in columns if not pd.isna(record[name])}
-    folder = named.pop("folder", None)
+    beside = ", ".join(str(named.pop(name)) for name in _BESIDE if name in named)
     mode = "/".join(units.parameter(name, value) for name, value in named.items())
-    return " ".join(part for part in (mode, f"({folder})" if folder else "") if part) or "all"
+    return " ".join(part for part in (mode, f"({beside})" if beside else "") if part) or "all"
 
 
 def mode_names(tables: Sequence[MetricTable]) -> list[str]:

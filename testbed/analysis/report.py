@@ -7,7 +7,7 @@ escapes whatever comes from the data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,20 @@ import pandas as pd
 from markupsafe import Markup
 
 import testbed
-from testbed.analysis import comparison, figures, frames, quality, theme, units, verdicts, words
-from testbed.analysis.overview import overview
+from testbed.analysis import (
+    comparison,
+    drawings,
+    events,
+    frames,
+    quality,
+    setup,
+    theme,
+    units,
+    verdicts,
+    words,
+)
 from testbed.analysis.results import Results, read
 from testbed.analysis.sections import Block, Section
-from testbed.analysis.topology import topology_svg
 from testbed.errors import InputError, Where
 
 THRESHOLD = 0.05
@@ -61,13 +70,19 @@ def html(folders: Sequence[Path]) -> str:
         size=quality.size(results.frame),
         scenarios=_scenarios(results),
         changes=_changes(results),
-        topologies=_topologies(results.environments),
-        environment=_environment(results.environments),
+        failures=results.failures,
+        traffic=results.traffic,
+        drops=results.drops,
+        topologies=setup.drawings(results.environments),
+        events=events.listed(results.environments, results.names),
+        userspace=setup.userspace(results.environments),
+        emulated=setup.emulated(results.environments, results.names),
+        environment=setup.rows(results.environments),
         folders=results.names,
         baseline=frames.BASELINE,
         noise=quality.noise(results.tables),
         same=quality.same(results.tables),
-        **_figures(results),
+        figures=_figures(results),
     )
 
 
@@ -79,7 +94,12 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"metric": units.metric, "ratio": words.ratio, "number": units.number}
+    environment.globals |= {
+        "metric": units.metric,
+        "ratio": words.ratio,
+        "times": words.times,
+        "number": units.number,
+    }
     return environment.get_template("report.html.j2")
 
 
@@ -128,25 +148,14 @@ def _medians(blocks: Sequence[Block]) -> dict[tuple[str, str], dict[str, str]]:
     return rows
 
 
-def _figures(results: Results) -> dict[str, Any]:
-    """The first figure, and those of all samples with their titles.
-
-    They are markup already: Matplotlib escapes the text that it draws.
-    """
+def _figures(results: Results) -> dict[str, list[dict[str, Any]]]:
+    """The drawings by kind, as markup: Matplotlib escapes the text that it draws."""
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in drawings.KINDS}
     with theme.themed():
-        first = overview(results.headlines, results.modes)
-        samples = [
-            (section.title, figures.samples(section, results.samples, results.modes))
-            for section in results.sections
-        ]
-        return {
-            "overview": first and Markup(theme.svg(first, "o")),  # noqa: S704
-            "samples": [
-                (title, Markup(theme.svg(figure, f"s{place}")))  # noqa: S704
-                for place, (title, figure) in enumerate(samples)
-                if figure is not None
-            ],
-        }
+        for place, one in enumerate(drawings.drawings(results)):
+            svg = Markup(theme.svg(one.figure, f"f{place}"))  # noqa: S704
+            found[one.kind].append({"title": one.title, "svg": svg})
+    return found
 
 
 def _changes(results: Results) -> list[dict[str, Any]]:
@@ -166,47 +175,3 @@ def _change(base: pd.DataFrame, new: pd.DataFrame) -> dict[str, Any]:
         return {"conclusion": f"There is nothing to compare: {error.message}.", "rows": []}
     told = [row for row in verdicts.fields(rows) if row[0] in ("worse", "better")]
     return {"conclusion": verdicts.conclusion(rows, THRESHOLD), "rows": told}
-
-
-def _topologies(environments: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each topology once, drawn and in words."""
-    found: dict[str, Any] = {}
-    for environment in environments:
-        found |= environment.get("topologies") or {}
-    return [
-        {
-            "name": name,
-            "svg": Markup(topology_svg(topology)),  # noqa: S704  escapes what it draws
-            "alt": _alternative(topology),
-        }
-        for name, topology in found.items()
-    ]
-
-
-def _alternative(topology: Mapping[str, Any]) -> str:
-    """A topology in words: who is linked to whom."""
-    links = ", ".join(f"{link['a']} to {link['b']}" for link in topology.get("links", []))
-    return f"{len(topology.get('nodes', []))} hosts and switches; links: {links or 'none'}"
-
-
-def _environment(environments: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
-    """What ``environment.json`` says, a row for each key and a value for each folder."""
-    keys = dict.fromkeys(key for environment in environments for key in environment)
-    return [
-        (key, [_said(key, environment.get(key)) for environment in environments])
-        for key in keys
-        if key not in ("topologies", "headlines")
-    ]
-
-
-def _said(key: str, value: Any) -> str:
-    """A free-form value as text."""
-    if value is None or value in ([], {}):
-        return units.NONE
-    if isinstance(value, dict):
-        return "; ".join(f"{name} {_said(name, one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return ", ".join(_said(key, one) for one in value)
-    if key == "memory_bytes" and isinstance(value, int):
-        return f"{value / 2**30:.1f} GiB"
-    return str(value)

@@ -9,7 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from testbed.analysis import frames, headlines, layout
+from testbed.analysis import (
+    drops,
+    failures,
+    frames,
+    headlines,
+    layout,
+    ports,
+    setup,
+    traffic,
+)
 from testbed.analysis.sections import Section, sections
 from testbed.analysis.summary import reference_of, summary
 
@@ -28,6 +37,9 @@ class Results:
         sections: The summary by setting.
         headlines: What the first page is about.
         modes: All modes in order.
+        failures: How long traffic stood still, by event.
+        traffic: How uplinks were used, by topology.
+        drops: What ports dropped.
     """
 
     folders: Sequence[Path]
@@ -39,11 +51,10 @@ class Results:
     sections: Sequence[Section]
     headlines: Sequence[headlines.Headline]
     modes: Sequence[str]
-
-    @property
-    def samples(self) -> list[pd.DataFrame]:
-        """The rows of each cell, in the order of the summary."""
-        return list(frames.cells(self.frame).values())
+    failures: Sequence[failures.Event]
+    traffic: Sequence[traffic.Traffic]
+    drops: Sequence[drops.Drop]
+    samples: Sequence[pd.DataFrame]
 
 
 def read(folders: Sequence[Path]) -> Results:
@@ -56,6 +67,9 @@ def read(folders: Sequence[Path]) -> Results:
     environments = [frames.environment(folder) for folder in folders]
     found = summary(frame, reference_of(frame, environments))
     tables = layout.arrange(found)
+    samples = list(frames.cells(frame).values())
+    counters = ports.load(folders)
+    modes = layout.mode_columns(frame)
     return Results(
         folders=folders,
         names=frames.labels(folders),
@@ -66,4 +80,10 @@ def read(folders: Sequence[Path]) -> Results:
         sections=sections(tables),
         headlines=headlines.headlines(tables, headlines.chosen(environments)),
         modes=layout.mode_names(tables),
+        samples=samples,
+        failures=failures.events(tables, samples),
+        traffic=[]
+        if counters is None
+        else traffic.traffic(counters, setup.topologies(environments), modes),
+        drops=[] if counters is None else drops.drops(counters, modes),
     )

@@ -2,11 +2,13 @@
 
 The *baseline* of a cell is the same cell on the path ``node-to-node``: traffic between the nodes
 themselves, with no CNI in the way, measured in the same lab and in the same blocks. The *reference*
-is the same cell in another CNI mode. Both are ratios of medians, new over base, with intervals
+is the same cell in another mode. Both are ratios of medians, new over base, with intervals
 (:mod:`testbed.analysis.statistics`).
 
-The reference is the first CNI mode of the campaign's options, so that it is the author's choice; it
-is the first by name where the results do not say.
+Modes are referred to each other along one *axis*: the CNI mode, or where all samples have the same
+one, the first of :data:`AXES` that differs. The reference is the first one of the campaign's
+options, so that it is the author's choice; it is the first by name where the results do not say,
+and for impairments it is none.
 
 A ratio to almost nothing says nothing: 0.3 % of loss over 0.001 % is 300, and both are noise.
 Therefore a share whose base is below :data:`FLOOR` has no ratio.
@@ -30,17 +32,27 @@ from testbed.analysis.statistics import variation as coefficient_of_variation
 FLOOR = 0.01
 """The least pure number (unit ``1``: shares and counts) that anything is divided by."""
 
+AXES = ("cni", "topology", "proxy", "impairment")
+"""The columns along which modes are referred to each other, the first that differs."""
+
 Cells = Mapping[tuple[Any, ...], pd.DataFrame]
 
 
+def axis_of(frame: pd.DataFrame) -> str:
+    """The column that tells a mode from its reference."""
+    there = (name for name in AXES if name in frame.columns)
+    return next((name for name in there if frame[name].nunique(dropna=False) > 1), AXES[0])
+
+
 def reference_of(frame: pd.DataFrame, environments: Sequence[Mapping[str, Any]]) -> str | None:
-    """The first CNI mode that a campaign's options list, if it was measured."""
-    measured = set(frame["cni"].dropna()) if "cni" in frame.columns else set()
+    """The first mode that a campaign's options list on the axis, if it was measured."""
+    axis = axis_of(frame)
+    measured = set(frame[axis].dropna()) if axis in frame.columns else set()
     for environment in environments:
         options = environment.get("options")
-        listed = options.get("cni") if isinstance(options, dict) else None
-        if isinstance(listed, list) and listed and listed[0] in measured:
-            return str(listed[0])
+        listed = options.get(axis) if isinstance(options, dict) else None
+        if isinstance(listed, list) and listed and Path(str(listed[0])).stem in measured:
+            return Path(str(listed[0])).stem  # a topology may be a file
     return None
 
 
@@ -49,24 +61,29 @@ def summary(frame: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
 
     Args:
         frame: The samples.
-        reference: The CNI mode that the others are divided by; the first by name if not given.
+        reference: The mode on the axis that the others are divided by; the first by name if not
+            given.
 
     Returns:
         The columns of :func:`frames.key`, then ``unit``, ``better``, ``n`` (blocks), ``disturbed``
         (samples), ``median``, ``low``, ``high`` (in ``unit``), ``variation`` (coefficient of
-        variation), ``baseline_ratio``, ``baseline_low``, ``baseline_high``, ``reference``,
-        ``reference_ratio``, ``reference_low``, ``reference_high``. What does not exist is NaN.
+        variation), ``baseline_ratio``, ``baseline_low``, ``baseline_high``, ``axis``,
+        ``reference``, ``reference_ratio``, ``reference_low``, ``reference_high``. What does not
+        exist is NaN.
     """
     columns = frames.key(frame)
     cells = frames.cells(frame)
-    reference = reference or _first_mode(frame)
+    axis = axis_of(frame)
+    reference = reference or _first(frame, axis)
+    base = None if reference == frames.UNIMPAIRED and axis == "impairment" else reference
     rows = [
         {
             **dict(zip(columns, values, strict=True)),
             **_own(rows),
             **_named("baseline", _against(cells, columns, values, "path", frames.BASELINE)),
+            "axis": axis,
             "reference": reference,
-            **_named("reference", _against(cells, columns, values, "cni", reference)),
+            **_named("reference", _against(cells, columns, values, axis, base)),
         }
         for values, rows in cells.items()
     ]
@@ -81,11 +98,13 @@ def write_summary(found: pd.DataFrame, folder: Path) -> Path:
     return path
 
 
-def _first_mode(frame: pd.DataFrame) -> str | None:
-    """The first CNI mode by name."""
-    if "cni" not in frame.columns:
+def _first(frame: pd.DataFrame, axis: str) -> str | None:
+    """The first mode of an axis by name; no impairment before all others."""
+    if axis not in frame.columns:
         return None
-    return min((str(name) for name in frame["cni"].dropna().unique()), default=None)
+    if axis == "impairment" and frame[axis].isna().any():
+        return frames.UNIMPAIRED
+    return min((str(name) for name in frame[axis].dropna().unique()), default=None)
 
 
 def _own(rows: pd.DataFrame) -> dict[str, Any]:

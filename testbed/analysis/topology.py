@@ -3,23 +3,25 @@
 Fabric on top (spines and routers above the switches that carry nodes), and below each of those its
 hosts as in a rack: in columns beside a vertical line that taps into each. So neither lines nor
 labels cross, however many nodes there are. A host outside the cluster whose switch carries no node
-is drawn with the fabric. What the links have in common is said once below; one that differs carries
-its own label.
+is drawn with the fabric. What the links have in common is said once below, with what the marks on
+the others mean (:mod:`testbed.analysis.links`). Impaired links are dashed; an Open vSwitch is named
+as such and has a colour of its own.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from testbed.analysis import units
+from testbed.analysis.links import HOSTS, impaired, legend
 
 Topology = Mapping[str, Any]
-"""``nodes``: name, role (node, external, router, switch), address, pod_cidr; ``links``: a, b, rate,
-mtu, delay. As in ``environment.json``."""
+"""``nodes``: name, role (node, external, router, switch), kind (of a switch: bridge, openvswitch),
+address, pod_cidr; ``links``: as in :data:`testbed.analysis.links.Link`. As in
+``environment.json``."""
 
 _BOX, _HEIGHT = 132, 46  # a host or a switch
 _STUB = 14  # from a rack's line to a host
@@ -27,7 +29,10 @@ _GAP = 18
 _LAYER = 92  # from one layer of the fabric to the next
 _COLUMNS = 6  # hosts beside each other in the whole drawing
 _PAD = 12
-_HOSTS = frozenset({"node", "external"})
+OPENVSWITCH = "Open vSwitch"
+_LINE, _CHARACTER = 15, 6.1  # of the legend: pixels
+_NARROWEST = 420  # the legend must have room
+_TOWARDS = 0.3  # of a fabric link, from its lower end: there no two links cross
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +55,29 @@ class _Rack:
 def topology_svg(topology: Topology) -> str:
     """The drawing as an SVG element that takes its colours from the page.
 
-    It uses ``currentColor`` and the page's ``--rule``, ``--paper`` and ``--series-1`` to ``-3``.
+    It uses ``currentColor`` and the page's ``--paper`` and ``--series-1`` to ``-4``.
     """
     nodes = {str(node["name"]): node for node in topology.get("nodes", [])}
     links = [one for one in topology.get("links", []) if one["a"] in nodes and one["b"] in nodes]
     racks = _racks(nodes, links)
     layers = _layers(nodes, links, racks)
     fabric_width = max((len(layer) * (_BOX + _GAP) for layer in layers), default=0)
-    width = max(sum(rack.width for rack in racks), fabric_width) + 2 * _PAD
+    width = max(sum(rack.width for rack in racks), fabric_width, _NARROWEST) + 2 * _PAD
     place = _places(racks, layers, width)
     below = [rack.rows for rack in racks if rack.hosts]
-    height = len(layers) * _LAYER + max(below, default=0) * (_HEIGHT + _GAP) + 3 * _PAD
-    kinds = _kinds(nodes, links)
-    caption = " ".join(filter(None, map(_caption, kinds, kinds.values()))) or "No links."
+    bottom = len(layers) * _LAYER + max(below, default=0) * (_HEIGHT + _GAP) + 2 * _PAD
+    said = legend(nodes, links)
+    columns = int((width - 2 * _PAD) / _CHARACTER)
+    told = [part for line in said.lines for part in textwrap.wrap(line, columns)]
     parts = [
         f'<g opacity="0.6">{"".join(_lines(racks, links, place))}</g>',
         *_boxes(nodes, place),
-        *(label for kind in kinds.values() for label in _labels(kind, place)),
-        _text(_PAD, height - 6, caption, anchor="start"),
+        *_marks(racks, links, said.marks, place),
+        *(_text(_PAD, bottom + _LINE * i, line, anchor="start") for i, line in enumerate(told)),
     ]
+    height = bottom + _LINE * len(told) - 5
     return (
-        f'<svg viewBox="0 0 {width} {height}" style="max-width: {max(width, 420)}px" '
+        f'<svg viewBox="0 0 {width} {height}" style="max-width: {width}px" '
         f'aria-hidden="true" font-size="11">{"".join(parts)}</svg>'
     )
 
@@ -100,7 +107,7 @@ def _racks(nodes: Mapping[str, Topology], links: Sequence[Topology]) -> list[_Ra
 
 
 def _is_host(node: Topology) -> bool:
-    return node["role"] in _HOSTS
+    return node["role"] in HOSTS
 
 
 def _layers(
@@ -150,18 +157,25 @@ def _lines(
     racks: Sequence[_Rack], links: Sequence[Topology], place: Mapping[str, tuple[float, float]]
 ) -> Iterable[str]:
     """The racks' lines, and straight ones for all other links."""
-    drawn: set[frozenset[str]] = set()
+    drawn = _racked(racks)
+    harmed = {frozenset((link["a"], link["b"])) for link in links if impaired(link)}
     for rack in racks:
-        drawn |= {frozenset((rack.switch, host)) for host in rack.hosts}
         if rack.switch:
-            yield from _rack_lines(rack, place)
+            yield from _rack_lines(rack, harmed, place)
     for link in links:
         if frozenset((link["a"], link["b"])) not in drawn:
             (x1, y1), (x2, y2) = place[link["a"]], place[link["b"]]
-            yield _path(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}")
+            yield _path(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}", dashed=impaired(link))
 
 
-def _rack_lines(rack: _Rack, place: Mapping[str, tuple[float, float]]) -> Iterable[str]:
+def _racked(racks: Sequence[_Rack]) -> set[frozenset[str]]:
+    """The ends of the links that are drawn as taps of a rack's line."""
+    return {frozenset((rack.switch, host)) for rack in racks for host in rack.hosts}
+
+
+def _rack_lines(
+    rack: _Rack, harmed: set[frozenset[str]], place: Mapping[str, tuple[float, float]]
+) -> Iterable[str]:
     """From the switch down to a bar, from the bar down each column, and a tap to each host."""
     x, y = place[rack.switch]
     bar = y + _HEIGHT / 2 + 8
@@ -170,33 +184,61 @@ def _rack_lines(rack: _Rack, place: Mapping[str, tuple[float, float]]) -> Iterab
     levels = [place[host][1] for host in rack.hosts]
     lowest = dict(zip(sides, levels, strict=True))  # hosts go down row by row: the last one stays
     yield _path("".join(f"M{side:.1f} {bar:.1f}V{level:.1f}" for side, level in lowest.items()))
-    taps = (f"M{side:.1f} {level:.1f}h{_STUB}" for side, level in zip(sides, levels, strict=True))
-    yield _path("".join(taps))
+    for host, side, level in zip(rack.hosts, sides, levels, strict=True):
+        dashed = frozenset((rack.switch, host)) in harmed
+        yield _path(f"M{side:.1f} {level:.1f}h{_STUB}", dashed=dashed)
 
 
-def _path(data: str) -> str:
-    return f'<path d="{data}" fill="none" stroke="currentColor"/>'
+def _path(data: str, *, dashed: bool = False) -> str:
+    dashes = ' stroke-dasharray="4 3"' if dashed else ""
+    return f'<path d="{data}" fill="none" stroke="currentColor"{dashes}/>'
+
+
+def _marks(
+    racks: Sequence[_Rack],
+    links: Sequence[Topology],
+    marks: Mapping[int, str],
+    place: Mapping[str, tuple[float, float]],
+) -> Iterable[str]:
+    """The marks of the links that differ: on a host's tap, or near the lower end."""
+    taps = _racked(racks)
+    for index, mark in marks.items():
+        low, high = sorted((links[index][end] for end in ("a", "b")), key=lambda n: -place[n][1])
+        (x, y), (x2, y2) = place[low], place[high]
+        if frozenset((low, high)) in taps:
+            x -= _BOX / 2 + _STUB / 2
+        else:
+            x, y = x + (x2 - x) * _TOWARDS, y + (y2 - y) * _TOWARDS
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8" fill="var(--paper)" stroke="currentColor"/>'
+        yield _text(x, y + 4, mark, bold=True)
 
 
 def _boxes(
     nodes: Mapping[str, Topology], place: Mapping[str, tuple[float, float]]
 ) -> Iterable[str]:
     """A box for each host and switch, its colour by role; fabric is round, hosts are square."""
-    colours = {"node": 1, "external": 2, "router": 3}
+    colours = {"node": 1, "external": 2, "router": 3, OPENVSWITCH: 4}
     for name, node in nodes.items():
-        (x, y), role = place[name], str(node["role"])
+        (x, y), role = place[name], role_of(node)
         stroke = f"var(--series-{colours[role]})" if role in colours else "currentColor"
-        radius = 3 if role in _HOSTS else 20
+        radius = 3 if role in HOSTS else 20
         yield (
             f'<rect x="{x - _BOX / 2:.1f}" y="{y - _HEIGHT / 2:.1f}" width="{_BOX}" '
             f'height="{_HEIGHT}" rx="{radius}" fill="var(--paper)" stroke="{stroke}" '
             f'stroke-width="1.5"/>'
         )
         said = [str(node[field]) for field in ("address", "pod_cidr") if node.get(field)]
-        lines = [f"{name} ({role})" if role != "node" else name, *said]
+        lines = [name if role in ("node", OPENVSWITCH) else f"{name} ({role})", *said]
+        if role == OPENVSWITCH:
+            lines.append(role)
         for index, line in enumerate(lines):
             level = y + 4 + 13 * (index - (len(lines) - 1) / 2)
             yield _text(x, level, line, bold=index == 0)
+
+
+def role_of(node: Topology) -> str:
+    """What a host or switch is: its role, or ``Open vSwitch``."""
+    return OPENVSWITCH if node.get("kind") == "openvswitch" else str(node["role"])
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "middle", bold: bool = False) -> str:
@@ -205,55 +247,3 @@ def _text(x: float, y: float, text: str, *, anchor: str = "middle", bold: bool =
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight} '
         f'fill="currentColor">{escape(text)}</text>'
     )
-
-
-def _properties(link: Topology) -> str:
-    """What is set on a link, in words; empty if nothing is."""
-    said = []
-    for field, unit in (("rate", "bit/s"), ("delay", "s")):
-        value = link.get(field)
-        if isinstance(value, (int, float)) and value:
-            said.append(f"{field} {units.quantity(float(value), unit)}")
-        elif value:
-            said.append(f"{field} {value}")
-    return ", ".join([*said, *([f"MTU {link['mtu']}"] if link.get("mtu") else [])])
-
-
-def _kinds(nodes: Mapping[str, Topology], links: Sequence[Topology]) -> dict[str, list[Topology]]:
-    """The links to hosts and those within the fabric, which often differ."""
-    kinds: dict[str, list[Topology]] = {"Links to hosts": [], "Links of the fabric": []}
-    for link in links:
-        to_host = _is_host(nodes[link["a"]]) or _is_host(nodes[link["b"]])
-        kinds["Links to hosts" if to_host else "Links of the fabric"].append(link)
-    return kinds
-
-
-def _usual(links: Sequence[Topology]) -> str:
-    """What most of the links have."""
-    return Counter(map(_properties, links)).most_common(1)[0][0] if links else ""
-
-
-def _labels(links: Sequence[Topology], place: Mapping[str, tuple[float, float]]) -> Iterable[str]:
-    """The labels of links that are not as most of their kind, at the link's middle, on paper."""
-    usual = _usual(links)
-    for link in links:
-        text = _properties(link) or "no limit"
-        if _properties(link) == usual:
-            continue
-        (x1, y1), (x2, y2) = place[link["a"]], place[link["b"]]
-        x, y = (x1 + x2) / 2, (y1 + y2) / 2
-        half = len(text) * 3.4 + 3
-        yield (
-            f'<rect x="{x - half:.1f}" y="{y - 9:.1f}" width="{2 * half:.1f}" height="17" '
-            f'fill="var(--paper)"/>'
-        )
-        yield _text(x, y + 4, text)
-
-
-def _caption(kind: str, links: Sequence[Topology]) -> str:
-    """What the links of a kind have in common; empty if there are none."""
-    if not links:
-        return ""
-    usual = _usual(links)
-    same = all(_properties(link) == usual for link in links)
-    return f"{kind}: {usual or 'no limit'}{'' if same else ' unless labelled'}."

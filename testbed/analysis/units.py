@@ -18,8 +18,17 @@ NONE = "–"  # noqa: RUF001
 """Stands for a number that does not exist."""
 
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-_RANGES = {"bit/s": (0, 12), "B/s": (0, 12), "s": (-9, 0), "1/s": (0, 9), "bit": (0, 12)}
-_PLAIN = frozenset({"protocol", "cni", "proxy", "topology", "path", "folder", "ingress"})
+_RANGES = {
+    "bit/s": (0, 12),
+    "B": (0, 12),
+    "B/s": (0, 12),
+    "s": (-9, 0),
+    "1/s": (0, 9),
+    "bit": (0, 12),
+}
+_PLAIN = frozenset(
+    {"protocol", "cni", "proxy", "topology", "path", "folder", "ingress", "impairment"}
+)
 _PARAMETER_UNITS = {"rate": "bit/s"}
 
 

@@ -47,10 +47,16 @@ def ratio(cell: Record, kind: str) -> str:
         cell: The row.
         kind: ``baseline`` or ``reference``.
     """
-    if math.isnan(cell[f"{kind}_ratio"]):
+    value, low, high = (cell[f"{kind}_{end}"] for end in ("ratio", "low", "high"))
+    return times(Estimate(value, low, high, cell["n"]))
+
+
+def times(ratio: Estimate) -> str:
+    """A ratio with its interval, ``x0.70 [0.68-0.72]``; empty if there is none."""
+    if math.isnan(ratio.value):
         return ""
-    interval = units.ONE.interval(cell[f"{kind}_low"], cell[f"{kind}_high"])
-    return f"{units.TIMES}{units.number(cell[f'{kind}_ratio'])} {interval}".strip()
+    interval = units.ONE.interval(ratio.low, ratio.high)
+    return f"{units.TIMES}{units.number(ratio.value)} {interval}".strip()
 
 
 def _compared(found: Sequence[Headline], path: str) -> Mapping[str, str]:
@@ -64,10 +70,12 @@ def _compared(found: Sequence[Headline], path: str) -> Mapping[str, str]:
 
 
 def _reference(cells: Mapping[str, Record], cell: Record) -> str:
-    """The name of the mode that a record is divided by: its own but for the CNI mode."""
-    other = [name for name in frames.MODES if name in cell and name != "cni"]
+    """The name of the mode that a record is divided by: its own but for the axis."""
+    axis = cell["axis"]
+    other = [name for name in frames.MODES if name in cell and name != axis]
     for mode, one in cells.items():
-        if one["cni"] == cell["reference"] and all(one[name] == cell[name] for name in other):
+        same = all(one[name] == cell[name] for name in other)
+        if same and (one[axis] or frames.UNIMPAIRED) == cell["reference"]:
             return mode
     return str(cell["reference"])
 

@@ -156,7 +156,7 @@ def test_a_scenario_without_path_or_environment(tmp_path: Path) -> None:
     text = report.html([failure(tmp_path)]).replace("\u2060", "")
     assert "<strong>bgp:</strong> gap 210 ms [200–220]." in text  # noqa: RUF001
     assert "The results have no environment.json." in text
-    assert '<h2 id="topology"' not in text
+    assert '<h2 id="setup"' not in text
 
 
 def test_two_samples_have_no_interval_and_say_so_by_its_absence(tmp_path: Path) -> None:
@@ -277,9 +277,9 @@ def test_topology_boxes_do_not_overlap_and_stay_inside(nodes: int, leaves: int) 
 
 def test_topology_says_what_links_share_and_labels_what_differs() -> None:
     svg = topology_svg(topology(4, 2))
-    assert "Links of the fabric: rate 40.0 Gbit/s." in svg
-    assert "Links to hosts: rate 10.0 Gbit/s unless labelled." in svg
-    assert svg.count("rate 1.00 Gbit/s, delay 5ms, MTU 9000") == 1
+    assert "Links of the fabric: rate 40 Gbit/s." in svg
+    assert "Links to hosts: rate 10 Gbit/s unless marked." in svg
+    assert svg.count("a: rate 1 Gbit/s, delay 5ms, MTU 9000") == 1
 
 
 def test_a_topology_without_switches_or_with_nothing() -> None:
