@@ -11,7 +11,7 @@ from typing import Any
 from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.model import BoundPod
-from testbed.lab import hosts, programs, status
+from testbed.lab import controller, hosts, programs, status
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
@@ -99,6 +99,8 @@ class Lab:
             "'show bgp summary'`)"
             for name, routes in missing.items()
         ]
+        if self.spec.topology.openvswitches:
+            problems += controller.settle(seconds)
         return problems + [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
 
     def apply(self, objects: Iterable[Object]) -> list[str]:

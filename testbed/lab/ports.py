@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from testbed.lab import controller
 from testbed.lab.executor import Executor
 from testbed.plan.model import FABRIC
 from testbed.topology.model import Topology
@@ -11,6 +12,9 @@ from testbed.topology.model import Topology
 
 def ports(topology: Topology, executor: Executor) -> list[dict[str, Any]]:
     """The counters of both ends of every link, as JSON values.
+
+    Those of Open vSwitches are what the switches told their controller (OpenFlow's port
+    statistics), the others the kernel's.
 
     Returns:
         One mapping per end: ``a``, the host or switch; its ``interface``; ``peer``, what is at the
@@ -29,6 +33,8 @@ def ports(topology: Topology, executor: Executor) -> list[dict[str, Any]]:
     for space, _, interface, _ in ends:
         devices.setdefault(space, []).append(interface)
     found = executor.counters(devices)
+    if topology.openvswitches:
+        found |= {(FABRIC, port): said for (_, port), said in controller.ports().items()}
     return [
         {"a": here, "interface": interface, "peer": peer, **found[space, interface]._asdict()}
         for space, here, interface, peer in ends

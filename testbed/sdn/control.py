@@ -3,10 +3,12 @@
 ==========================================  ====================================================
 ``{"verb": "state"}``                       ``settled``: every switch is connected and has confirmed
                                             all that is wanted; ``switches`` that are connected and
-                                            ``missing`` ones; live ``links`` as pairs of ports;
+                                            ``missing`` ones; ports that are ``down``; live
+                                            ``links`` as pairs of ports;
                                             ``hosts``: MAC address to switch, port and what is
                                             there; ``errors``: messages that switches refused
-``{"verb": "settle", "seconds": 5}``        the same, as soon as it is settled or it is late
+``{"verb": "settle", "seconds": 5}``        the same, as soon as it is settled or it is late; with
+                                            ``"whole": true`` every port must be up, too
 ``{"verb": "ports"}``                       ``ports``: a list of objects with ``switch``, ``port``,
                                             ``peer``, ``up`` and what the switch counts just now
 ==========================================  ====================================================
@@ -65,6 +67,7 @@ class Desk:
                 "settled": core.settled,
                 "switches": sorted(core.connected),
                 "missing": sorted(set(fabric.dpids) - core.connected),
+                "down": self._down(),
                 "links": sorted([a.name, b.name] for a, b in links if a < b),
                 "hosts": {
                     mac: {"switch": port.switch, "port": port.name, "peer": fabric.peers[port]}
@@ -76,8 +79,16 @@ class Desk:
     def _settle(self, question: Mapping[str, Any]) -> dict[str, Any]:
         controller = self._controller
         with controller.changed:
-            controller.changed.wait_for(lambda: controller.core.settled, question["seconds"])
+            settled = self._whole if question.get("whole") else lambda: controller.core.settled
+            controller.changed.wait_for(settled, question["seconds"])
         return self._state(question)
+
+    def _whole(self) -> bool:
+        return self._controller.core.settled and not self._down()
+
+    def _down(self) -> list[str]:
+        core = self._controller.core
+        return sorted(port.name for port in core.fabric.peers.keys() - core.up)
 
     def _ports(self, _: Mapping[str, Any]) -> dict[str, Any]:
         controller = self._controller
