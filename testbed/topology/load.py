@@ -107,4 +107,5 @@ def _from_class(
         built = topo(**own)
     except ValueError as error:
         raise InputError(str(error), where=Where("--set")) from None
-    return check(convert.from_topo(name, built, parsed, where), lambda _: where)
+    topology = convert.from_topo(name, built, parsed, where)
+    return check(topology.with_switches(parsed.get("switches")), lambda _: where)

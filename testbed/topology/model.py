@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from ipaddress import IPv4Interface
 from typing import Any, Literal
@@ -164,6 +164,12 @@ class Topology:
     def openvswitches(self) -> tuple[Switch, ...]:
         """The switches that the SDN controller runs."""
         return tuple(switch for switch in self.switches if switch.kind == "openvswitch")
+
+    def with_switches(self, kind: SwitchKind | None) -> Topology:
+        """The same with all switches of one kind; None leaves them as they are."""
+        if kind is None:
+            return self
+        return replace(self, switches=tuple(Switch(s.name, kind) for s in self.switches))
 
     def _of_role(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if host.role == role)

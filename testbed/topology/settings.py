@@ -1,7 +1,7 @@
 """``--set KEY=VALUE``: which keys a topology knows, and what their values mean.
 
 A topology's own keys are the parameters of its ``build`` method, a YAML file's is ``nodes``; those
-of links (:data:`LINK_KEYS`) every topology has. Values are read by the key's name:
+of links (:data:`LINK_KEYS`) and ``switches`` every topology has. Values are read by the key's name:
 
 =================================================  ============================================
 ``nodes``, ``externals``, ``spines``, ``leaves``   a count, 1 to 200 (``externals`` from 0)
@@ -12,6 +12,7 @@ of links (:data:`LINK_KEYS`) every topology has. Values are read by the key's na
 ``distribution``                                   ``uniform``, ``normal``, ``pareto`` …
 ``loss``, ``reorder``, ``duplicate``, ``corrupt``  ``1%``, ``0.01``
 ``mtu``                                            576 to 65535 bytes
+``switches``                                       ``bridge``, ``openvswitch``: what all are
 =================================================  ============================================
 
 A link's key holds for every link that says nothing of it itself; ``A-B.KEY`` is that of the one
@@ -29,12 +30,16 @@ from typing import Any
 
 from testbed.errors import InputError, Where, unknown
 from testbed.topology import limits
+from testbed.topology.model import SWITCH_KINDS, SwitchKind
 
 CLUSTER_KEYS = ("bfd", "datapath", "node_cidr_mask_size", "pod_cidr", "service_cidr")
 """Keys that are not the topology's."""
 
 LINK_KEYS = (*limits.KEYS, "mtu")
 """Keys of links, which every topology has."""
+
+EVERY_KEY = (*LINK_KEYS, "switches")
+"""Keys that every topology has."""
 
 LONGEST_DELAY = 10.0
 """Seconds."""
@@ -115,6 +120,13 @@ def distribution(text: str) -> limits.Distribution:
     raise ValueError(f"write a distribution: {', '.join(limits.DISTRIBUTIONS)}")
 
 
+def _switches(text: str) -> SwitchKind:
+    for kind in SWITCH_KINDS:
+        if text.strip() == kind:
+            return kind
+    raise ValueError(f"write a kind of switch: {', '.join(SWITCH_KINDS)}")
+
+
 def _integer(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"\d{1,9}", text.strip()) or not least <= int(text) <= most:
@@ -153,6 +165,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "duplicate": share,
     "corrupt": share,
     "mtu": mtu,
+    "switches": _switches,
 }
 
 
@@ -168,14 +181,14 @@ def parse(settings: Mapping[str, str], own: Iterable[str]) -> dict[str, Any]:
 
     Args:
         settings: Key → text, as ``--set`` gave them.
-        own: The keys that the topology has besides those of links.
+        own: The keys that the topology has besides those that all have.
 
     Raises:
         InputError: A key is not known (the message lists the known ones), or a value is none of
             its kind.
     """
     ours, _ = split_settings(settings)
-    known = {*own, *LINK_KEYS}
+    known = {*own, *EVERY_KEY}
     return {key: _value(key, text, known) for key, text in ours.items()}
 
 

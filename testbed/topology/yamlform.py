@@ -117,7 +117,7 @@ def read(path: Path, values: Values) -> Topology:
 
     Args:
         path: The file.
-        values: Parsed settings: ``nodes``, and those of links.
+        values: Parsed settings: ``nodes``, ``switches``, and those of links.
 
     Raises:
         InputError: It cannot be read, is not of this form, or describes nothing possible.
@@ -126,7 +126,8 @@ def read(path: Path, values: Values) -> Topology:
     _validate(origin)
     if "nodes" in values:
         _keep_nodes(origin, values["nodes"])
-    return check(_Reader(origin, values).topology(path.stem), origin.where)
+    topology = _Reader(origin, values).topology(path.stem)
+    return check(topology.with_switches(values.get("switches")), origin.where)
 
 
 def _document(path: Path) -> Origin:

@@ -6,6 +6,7 @@ import pytest
 
 from testbed.errors import InputError
 from testbed.topology import settings
+from testbed.topology.load import load
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,14 @@ def test_an_unknown_key_of_a_link_lists_those_of_links() -> None:
         settings.parse({"n1-s1.dely": "20ms"}, ["nodes"])
     assert "Did you mean 'delay'?" in caught.value.hint
     assert "nodes" not in caught.value.hint
+
+
+def test_all_switches_become_of_the_kind_that_is_asked_for() -> None:
+    for name in ("single", "edge"):
+        found = load(name, {"switches": "openvswitch"}).switches
+        assert {switch.kind for switch in found} == {"openvswitch"}
+
+
+def test_bridges_in_the_place_of_open_vswitches_may_not_form_rings() -> None:
+    with pytest.raises(InputError, match="closes a loop of switches"):
+        load("sdn", {"switches": "bridge"})
