@@ -35,6 +35,7 @@ class PodConnect:
     metrics: tuple[Metric, ...] = (RATE, *PERCENTILES.values(), *cpu.METRICS)
     needs: tuple[str, ...] = ()
     topologies: tuple[str, ...] = ()
+    events = False
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """Every path."""

@@ -49,6 +49,7 @@ class PodLatency:
     metrics: tuple[Metric, ...] = (*PERCENTILES.values(), RATE, *cpu.METRICS)
     needs: tuple[str, ...] = ("sockperf",)
     topologies: tuple[str, ...] = ()
+    events = False
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """The generator knows TCP only."""

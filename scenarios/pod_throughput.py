@@ -66,6 +66,7 @@ class PodThroughput:
     metrics: tuple[Metric, ...] = (THROUGHPUT, RETRANSMITS, LOSS, JITTER, CPU_PER_BIT, *cpu.METRICS)
     needs: tuple[str, ...] = ("iperf3",)
     topologies: tuple[str, ...] = ()
+    events = False
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """Streams are TCP's and the rate is UDP's: TCP is unlimited, UDP is one stream."""

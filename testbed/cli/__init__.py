@@ -25,6 +25,8 @@ COMMANDS = {
     "describe": "Show an object in detail.",
     "exec": "Run a command in a pod, on a node or on an external host.",
     "logs": "Print what a pod's processes printed.",
+    "fail": "Fail a link, a node or a daemon of a running lab.",
+    "heal": "Undo what `fail` did.",
     "plan": "Print what `up` would do, as YAML or as shell commands.",
     "conformance": "Check the network model by real traffic.",
     "bench": "Measure a campaign and write its results.",

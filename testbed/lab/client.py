@@ -46,6 +46,7 @@ class Lab:
 
     Attributes:
         pid: The supervisor, process 1 of the sandbox.
+        events: What a campaign has done to it in this sample (:mod:`testbed.measure.contract`).
 
     Raises:
         LabError: No lab of that name runs.
@@ -55,6 +56,7 @@ class Lab:
         self.name = name
         self._connection = directory.connect(name)
         self.pid = directory.peer(self._connection)[0]
+        self.events: Sequence[Any] = ()
         self._info: dict[str, Any] | None = None
 
     def ask(self, verb: str, **arguments: Any) -> Any:

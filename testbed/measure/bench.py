@@ -7,6 +7,9 @@ A sample is marked *disturbed* when its figures may be somebody else's doing:
   :data:`IDLE` seconds.
 
 Disturbed samples stay in the results: the analysis counts them, and whoever reads sees how many.
+
+The campaign's events happen in every sample (:mod:`testbed.measure.injection`); after it the lab is
+given :data:`SETTLE` seconds to be as it was.
 """
 
 from __future__ import annotations
@@ -14,18 +17,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from testbed.errors import LabError, TestbedError
 from testbed.lab.client import Lab
 from testbed.lab.features import require
 from testbed.lab.start import running
+from testbed.measure import ports
 from testbed.measure.contract import Reading, scenarios
 from testbed.measure.cpu import Window
+from testbed.measure.injection import Injection
 from testbed.measure.schedule import Slot, Variant, warm_up
-from testbed.measure.session import RAW, Session, rows
+from testbed.measure.session import Session, rows
 
 STEAL = 0.02
 """Share of the machine's core-seconds."""
@@ -34,6 +40,9 @@ FOREIGN = 0.5
 """Busy cores; ``/proc/stat`` resolves a fifth of a core in so short a time."""
 
 IDLE = 0.05
+"""Seconds."""
+
+SETTLE = 60.0
 """Seconds."""
 
 
@@ -73,24 +82,45 @@ def run(session: Session, progress: Progress) -> None:
 def _sample(session: Session, labs: Mapping[Variant, Lab], slot: Slot) -> list[dict[str, Any]]:
     with Window() as idle:
         time.sleep(IDLE)
-    start = datetime.now(UTC)
+    lab, start = labs[slot.variant], datetime.now(UTC)
+    before = lab.ports()
     with Window() as window:
         found = _readings(session, labs, slot)
+    ports.store(ports.difference(before, lab.ports()), session.raw(slot))
     stolen = window.used.steal / window.seconds / (os.cpu_count() or 1)
     disturbed = stolen > STEAL or idle.busy / idle.seconds > FOREIGN
     return rows(session.row(slot, start, disturbed), found)
 
 
 def _readings(session: Session, labs: Mapping[Variant, Lab], slot: Slot) -> list[Reading]:
-    raw = session.out / RAW / slot.folder
+    raw, lab = session.raw(slot), labs[slot.variant]
     raw.mkdir(parents=True, exist_ok=True)
-    scenario, lab = scenarios.get(slot.scenario), labs[slot.variant]
     try:
-        return list(scenario.run(lab, slot.cell, raw, session.campaign.seconds))
+        with _events(session, lab, raw):
+            run = scenarios.get(slot.scenario).run
+            return list(run(lab, slot.cell, raw, session.campaign.seconds))
     except (TestbedError, OSError) as error:
         for variant, one in labs.items():
             _check_alive(variant, one)
         raise LabError(f"sample {slot} (lab {lab.name!r}): {error}") from error
+
+
+@contextlib.contextmanager
+def _events(session: Session, lab: Lab, raw: Path) -> Iterator[None]:
+    """The campaign's events happen during the ``with`` block; after it the lab is well again."""
+    if not session.campaign.events:
+        yield
+        return
+    with (
+        contextlib.closing(Lab(lab.name)) as own,  # the scenario uses the other connection
+        Injection(own, session.campaign.events, raw) as injection,
+    ):
+        lab.events = injection.happened
+        yield
+    problems = lab.settle(SETTLE)
+    if problems:
+        problems.insert(0, f"{SETTLE:g} s after its events the lab is not as before:")
+        raise LabError("\n  ".join(problems))
 
 
 def _check_alive(variant: Variant, lab: Lab) -> None:

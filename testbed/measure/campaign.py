@@ -5,6 +5,7 @@ Its file is read by :mod:`testbed.measure.campaignfile`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,14 +15,19 @@ from testbed import spec as specs
 from testbed.defaults import CNI, PROXY, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios
-from testbed.measure.schedule import Variant
+from testbed.measure.events import KINDS, Event
+from testbed.measure.schedule import UNIMPAIRED, Variant
 from testbed.objects import Object, parse
 from testbed.objects.source import Origin, Source
+from testbed.plan import targets
 from testbed.plan.contract import modes
 from testbed.spec import PROXIES, Spec
 from testbed.topology import load
 
-KEYS = ("topology", "settings", "cni", "proxy", "repeat", "seconds", "seed", "scenarios")
+KEYS = (
+    "topology", "settings", "impairments", "cni", "proxy", "repeat", "seconds", "seed", "events",
+    "scenarios",
+)  # fmt: skip
 Axes = Mapping[str, tuple[Any, ...]]
 Check = Callable[[Any, Where], Any]
 
@@ -33,22 +39,27 @@ class Campaign:
     Attributes:
         topology: Names or files of topologies.
         settings: As of ``--set``.
+        impairments: An axis of the matrix: settings that are added to these, by what the results
+            call them (:func:`called`).
         cni: Names of CNI modes.
         proxy: Names of proxy modes.
         repeat: Number of blocks.
         seconds: Length of a sample.
         seed: Of the order; None to have one drawn.
+        events: What fails during each sample.
         scenarios: Name of each scenario → the values of all its parameters.
         origin: Where it was read, for messages.
     """
 
     topology: tuple[str, ...] = (TOPOLOGY,)
     settings: Mapping[str, str] = field(default_factory=dict)
+    impairments: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {UNIMPAIRED: {}})
     cni: tuple[str, ...] = (CNI,)
     proxy: tuple[str, ...] = (PROXY,)
     repeat: int = 5
     seconds: int = 1
     seed: int | None = None
+    events: tuple[Event, ...] = ()
     scenarios: Mapping[str, Axes] = field(default_factory=dict)
     origin: Origin = field(default=Origin(Source("the campaign")), compare=False, repr=False)
 
@@ -58,6 +69,8 @@ class Campaign:
             **{key: getattr(self, key) for key in KEYS},
             **{key: list(getattr(self, key)) for key in ("topology", "cni", "proxy")},
             "settings": dict(self.settings),
+            "impairments": [dict(settings) for settings in self.impairments.values()],
+            "events": [event.to_dict() for event in self.events],
             "scenarios": {
                 name: {key: list(values) for key, values in axes.items()}
                 for name, axes in self.scenarios.items()
@@ -68,9 +81,10 @@ class Campaign:
         """What is measured in each lab: names of scenarios with a cell.
 
         Raises:
-            InputError: A scenario fits none of the topologies.
+            InputError: A scenario fits none of the topologies, or lacks events.
         """
-        variants = [Variant(t, c, p) for t in self.topology for c in self.cni for p in self.proxy]
+        axes = (self.topology, self.cni, self.proxy, self.impairments)
+        variants = [Variant(*point) for point in itertools.product(*axes)]
         return {
             variant: [
                 (name, cell)
@@ -82,6 +96,12 @@ class Campaign:
         }
 
     def _fits(self, name: str, topology: str) -> bool:
+        if scenarios.get(name).events and not self.events:
+            raise InputError(
+                f"scenario {name} needs events",
+                where=self.origin.where(("scenarios", name)),
+                hint="Give a campaign file some: events: [{at: 500ms, link: l1-sp1, for: 1s}]",
+            )
         wanted = scenarios.get(name).topologies
         if wanted and not set(wanted) & set(self.topology):
             raise InputError(
@@ -90,6 +110,11 @@ class Campaign:
                 hint=f"Say -t {wanted[0]}.",
             )
         return not wanted or topology in wanted
+
+
+def called(settings: Mapping[str, str]) -> str:
+    """What the results call an impairment: ``delay=20ms loss=1%``, or ``none``."""
+    return " ".join(f"{key}={value}" for key, value in settings.items()) or UNIMPAIRED
 
 
 def distinct(found: Sequence[Any], where: Where) -> tuple[Any, ...]:
@@ -167,14 +192,16 @@ def override(
         own = campaign.scenarios
         changes["scenarios"] = {n: own.get(n) or defaults(part) for n, part in parts.items()}
     found = replace(campaign, **changes)
-    return found if found.scenarios else replace(found, scenarios=_fitting(found.topology))
+    return found if found.scenarios else replace(found, scenarios=_fitting(found))
 
 
-def _fitting(topologies: Sequence[str]) -> dict[str, Axes]:
-    """All scenarios that run on one of the topologies."""
+def _fitting(campaign: Campaign) -> dict[str, Axes]:
+    """All scenarios that run on one of the campaign's topologies, and have the events they need."""
     every = {name: scenarios.get(name) for name in scenarios.names()}
-    fits = {n for n, s in every.items() if not s.topologies or set(s.topologies) & set(topologies)}
-    return {name: defaults(every[name]) for name in sorted(fits)}
+    given = set(campaign.topology)
+    fits = {n for n, s in every.items() if not s.topologies or set(s.topologies) & given}
+    some = {name for name in fits if campaign.events or not every[name].events}
+    return {name: defaults(every[name]) for name in sorted(some)}
 
 
 def resolve(campaign: Campaign) -> dict[Variant, Spec]:
@@ -195,14 +222,29 @@ def resolve(campaign: Campaign) -> dict[Variant, Spec]:
             nodes = [node.name for node in bare.cluster.nodes]
             manifests = [scenarios.get(name).manifest(nodes) for name in names]
             found[variant] = _spec(campaign, variant, _merged(names, manifests))
+            _check_events(campaign, variant, found[variant])
         except InputError as error:
             raise _placed(error, campaign) from None
     return found
 
 
 def _spec(campaign: Campaign, variant: Variant, objects: Iterable[Object] = ()) -> Spec:
-    chosen = dict(campaign.settings)
+    chosen = {**campaign.settings, **campaign.impairments[variant.impairment]}
     return specs.resolve(variant.topology, objects, variant.cni, variant.proxy, chosen)
+
+
+def _check_events(campaign: Campaign, variant: Variant, spec: Spec) -> None:
+    """Refuses events that end with the sample before they begin, or have no target in a lab."""
+    for i, event in enumerate(campaign.events):
+        where = campaign.origin.where(("events", i))
+        if event.at >= campaign.seconds:
+            message = f"begins at {event.at:g} s, when the sample is over (seconds: "
+            raise InputError(f"{message}{campaign.seconds})", where=where)
+        try:
+            targets.check(KINDS[event.kind], event.target, spec.topology, spec.plan, where)
+        except InputError as error:
+            message = f"{error.message} (in {variant})"
+            raise InputError(message, where=where, hint=error.hint) from None
 
 
 def _merged(names: Iterable[str], manifests: Sequence[str]) -> list[Object]:
@@ -219,10 +261,17 @@ def _merged(names: Iterable[str], manifests: Sequence[str]) -> list[Object]:
 
 def _placed(error: InputError, campaign: Campaign) -> InputError:
     """An error about ``--set``, placed in the file if it is the file that says it."""
-    said = (campaign.origin.root or {}).get("settings") or {}
-    if error.where is None or error.where.file != "--set" or not said:
+    root = campaign.origin.root or {}
+    said = root.get("settings") or {}
+    if error.where is None or error.where.file != "--set":
         return error
     key = error.where.field
+    for i, settings in enumerate(root.get("impairments") or ()):
+        if key is not None and settings and key in settings:
+            where = campaign.origin.where(("impairments", i, key))
+            return InputError(error.message, where=where, hint=error.hint)
+    if not said:
+        return error
     if key not in said and campaign.settings.keys() - said.keys():
         return error  # it may be about what the command line says
     path = ("settings", key) if key and key in said else ("settings",)

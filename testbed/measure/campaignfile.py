@@ -4,11 +4,14 @@ A campaign file is YAML; every key may be left out::
 
     topology: single              # or a list: one lab per topology, CNI mode and proxy mode
     settings: {nodes: 2}          # --set of testbed up
+    impairments: [{}, {delay: 20ms}, {loss: 1%}]    # one lab for each: settings added to these
     cni: [vxlan, bgp]
     proxy: none
     repeat: 5                     # blocks: how often everything is measured
     seconds: 1                    # how long a sample takes
     seed: 7                       # of the order; drawn, and recorded, if it is not given
+    events:                       # what fails during each sample (testbed.measure.events)
+      - {at: 500ms, link: l1-sp1, for: 200ms}
     scenarios:                    # name: its parameters, each a value or a list of them
       pod-latency:
       pod-throughput:
@@ -27,7 +30,18 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import InputError, Where, unknown
-from testbed.measure.campaign import CHECKS, KEYS, LIMITS, Axes, Campaign, Check, defaults, distinct
+from testbed.measure import events
+from testbed.measure.campaign import (
+    CHECKS,
+    KEYS,
+    LIMITS,
+    Axes,
+    Campaign,
+    Check,
+    called,
+    defaults,
+    distinct,
+)
 from testbed.measure.contract import scenarios
 from testbed.objects.source import Origin, Source
 from testbed.objects.yamltext import documents
@@ -83,16 +97,18 @@ class _Reader:
                 raise unknown("key", key, KEYS, self._origin.where((key,)))
         values: dict[str, Any] = {key: self._list((key,), check) for key, check in CHECKS.items()}
         values |= {key: self._whole(key, *limits) for key, limits in LIMITS.items()}
-        values["settings"] = self._settings()
+        values["settings"] = self._settings("settings")
+        values["impairments"] = self._impairments()
+        values["events"] = events.read(self._origin)
         chosen = {name: self._axes(name) for name in self._mapping("scenarios")}
         values["scenarios"] = chosen or None
         given = {key: value for key, value in values.items() if value is not None}
         return Campaign(**given, origin=self._origin)
 
-    def _mapping(self, *path: str) -> Mapping[str, Any]:
+    def _mapping(self, *path: str | int) -> Mapping[str, Any]:
         value: Any = self._root
         for key in path:
-            value = value.get(key) if value else None
+            value = value[key] if isinstance(key, int) else value.get(key) if value else None
         if value is not None and not isinstance(value, dict):
             raise InputError("must be a mapping", where=self._origin.where(path))
         return value or {}
@@ -115,11 +131,20 @@ class _Reader:
             raise InputError(text, where=self._origin.where((key,)))
         return value
 
-    def _settings(self) -> dict[str, str]:
+    def _impairments(self) -> dict[str, dict[str, str]] | None:
+        given, where = self._root.get("impairments"), self._origin.where(("impairments",))
+        if given is None:
+            return None
+        if not isinstance(given, list):
+            raise InputError("must be a list of mappings of settings", where=where)
+        found = [self._settings("impairments", i) for i in range(len(given))]
+        return {called(settings): settings for settings in distinct(found, where)}
+
+    def _settings(self, *path: str | int) -> dict[str, str]:
         found = {}
-        for key, value in self._mapping("settings").items():
+        for key, value in self._mapping(*path).items():
             if isinstance(value, bool) or not isinstance(value, str | int | float):
-                where = self._origin.where(("settings", key))
+                where = self._origin.where((*path, key))
                 raise InputError("must be a text or a number", where=where)
             found[key] = str(value)
         return found

@@ -47,6 +47,27 @@ class Reading:
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event of the campaign that has begun, or has been undone.
+
+    Attributes:
+        number: Of the event, from 1 in the order of the campaign file.
+        kind: ``link``, ``partition`` or ``kill``.
+        target: What failed.
+        fails: Whether it failed; it was healed otherwise.
+        began: When the lab was asked to, in seconds of CLOCK_MONOTONIC.
+        done: When it had done it.
+    """
+
+    number: int
+    kind: str
+    target: str
+    fails: bool
+    began: float
+    done: float
+
+
 class LabHandle(Protocol):
     """A running lab, as scenarios see it (implemented by ``testbed.lab.client.Lab``).
 
@@ -70,8 +91,25 @@ class LabHandle(Protocol):
     def info(self) -> dict[str, Any]:
         """What does not change; ``info["fabric"]["links"]`` has each link's ends ``a``, ``b``."""
 
-    def set_link(self, a: str, b: str, *, up: bool) -> None:
-        """Takes the link between two fabric hosts or switches down, or up again."""
+    @property
+    def events(self) -> Sequence[Happening]:
+        """What of the campaign's events has happened in this sample, up to now."""
+
+    def fail(self, kind: str, target: str) -> None:
+        """Fails a ``link``, a ``node`` or a ``daemon`` (:mod:`testbed.plan.targets`)."""
+
+    def heal(self, kind: str, target: str) -> bool:
+        """Undoes a failure, and says whether there was one."""
+
+    def settle(self, seconds: float) -> list[str]:
+        """Waits until the lab is as it should be after a repair; what is not when time is over."""
+
+    def ports(self) -> list[dict[str, Any]]:
+        """What both ends of every link have counted since the lab began.
+
+        One mapping per end: ``a``, the host or switch, its ``interface``, ``peer``, what is at the
+        other end, and ``rx_packets``, ``tx_packets``, ``rx_bytes`` … ``tx_dropped``.
+        """
 
 
 Cell = Mapping[str, Any]
@@ -109,6 +147,9 @@ class Scenario(Protocol):
 
     topologies: tuple[str, ...]
     """The topologies that it runs on; empty for every one."""
+
+    events: bool
+    """Whether it measures what the campaign's events do, and so needs some."""
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """The points of the matrix: :func:`product`, less the combinations without a meaning.

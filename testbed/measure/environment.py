@@ -45,7 +45,8 @@ def environment(specs: Sequence[Spec]) -> dict[str, Any]:
         "python": platform.python_version(),
         "tools": {name: _version(name, argv) for name, argv in _VERSIONS.items()},
         "packages": {name: metadata.version(name) for name in _PACKAGES},
-        "topologies": {spec.topology.name: topology(spec) for spec in specs},
+        # The first of a topology counts: further ones differ in their impairment.
+        "topologies": {spec.topology.name: topology(spec) for spec in reversed(specs)},
     }
 
 

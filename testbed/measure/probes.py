@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from testbed.measure import programs
@@ -68,6 +69,18 @@ def interruption(arrivals: Sequence[Arrival], start: float, end: float) -> Inter
     return Interruption(max(gaps), max(0, last + 1 - first) - len(arrived))
 
 
+def gaps(arrivals: Sequence[Arrival], start: float, end: float) -> list[float]:
+    """The times without an arrival between two moments, in seconds; what is before does not count.
+
+    Args:
+        arrivals: In the order of arrival.
+        start: Beginning of the interval, in seconds of CLOCK_MONOTONIC.
+        end: End of the interval.
+    """
+    times = [start, *(item.time for item in arrivals if start <= item.time < end), end]
+    return [late - early for early, late in pairwise(times)]
+
+
 def parse(text: str) -> list[Arrival]:
     """Reads what the receiver printed; a line that is not finished yet is left out."""
     whole = text[: text.rfind("\n") + 1].splitlines()
@@ -113,6 +126,12 @@ class Stream:
         """Everything that has arrived up to now."""
         self._receiver.read(0)
         return parse(self._receiver.output)
+
+    def listen(self, seconds: float) -> None:
+        """Takes what arrives for some time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._receiver.read(left)
 
     def steady(self, seconds: float, limit: float) -> bool:
         """Waits until datagrams have arrived without a hole for some time.

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from testbed.measure.contract import Cell
 
+UNIMPAIRED = "none"
+"""The impairment of a lab that is as its topology and settings have it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -24,14 +27,17 @@ class Variant:
         topology: Name or file.
         cni: Name of the CNI mode.
         proxy: Name of the proxy mode.
+        impairment: The settings that impair it, ``delay=20ms loss=1%``, or ``none``.
     """
 
     topology: str
     cni: str
     proxy: str
+    impairment: str = UNIMPAIRED
 
     def __str__(self) -> str:
-        return f"{self.topology} {self.cni} {self.proxy}"
+        impairment = f" {self.impairment}" if self.impairment != UNIMPAIRED else ""
+        return f"{self.topology} {self.cni} {self.proxy}{impairment}"
 
 
 @dataclass(frozen=True, slots=True)

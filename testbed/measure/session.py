@@ -5,7 +5,8 @@
     journal.jsonl      every finished sample, at once (testbed.measure.journal)
     raw/NNNNN-*/       each tool's output, by the sample's place in the order
     environment.json   machine, versions, topologies, campaign, seed
-    samples.parquet, summary.csv, report.html    written when all samples are there
+    samples.parquet, ports.parquet, summary.csv, report.html
+                       written when all samples are there
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from testbed.errors import InputError, Where
-from testbed.measure import campaignfile
+from testbed.measure import campaignfile, ports
 from testbed.measure.campaign import Campaign, resolve
 from testbed.measure.contract import Reading, headlines
 from testbed.measure.environment import environment
 from testbed.measure.journal import NAME, Journal
-from testbed.measure.schedule import Slot, Variant, schedule
+from testbed.measure.schedule import UNIMPAIRED, Slot, Variant, schedule
 from testbed.spec import Spec
 
 RAW = "raw"
@@ -79,8 +80,16 @@ class Session:
     def _head(self) -> dict[str, Any]:
         return {"run": self.run, "seed": self.seed, "options": self.campaign.to_dict()}
 
-    def row(self, slot: Slot, start: datetime, disturbed: bool) -> dict[str, Any]:
-        """The columns that all rows of a sample have in common."""
+    def raw(self, slot: Slot) -> Path:
+        """The folder of a sample's own."""
+        return self.out / RAW / slot.folder
+
+    def point(self, slot: Slot) -> dict[str, Any]:
+        """The columns that tell a sample from the others.
+
+        ``impairment`` is one where the campaign has that axis.
+        """
+        several = tuple(self.campaign.impairments) != (UNIMPAIRED,)
         return {
             "run": self.run,
             "block": slot.block,
@@ -89,14 +98,18 @@ class Session:
             "topology": self.specs[slot.variant].topology.name,
             "cni": slot.variant.cni,
             "proxy": slot.variant.proxy,
+            **({"impairment": slot.variant.impairment} if several else {}),
             "scenario": slot.scenario,
             **slot.cell,
-            "start": start.astimezone(UTC).isoformat(),
-            "disturbed": disturbed,
         }
 
+    def row(self, slot: Slot, start: datetime, disturbed: bool) -> dict[str, Any]:
+        """The columns that all rows of a sample have in common."""
+        clock = start.astimezone(UTC).isoformat()
+        return {**self.point(slot), "start": clock, "disturbed": disturbed}
+
     def finish(self) -> Path:
-        """Writes samples, summary and report from the journal.
+        """Writes samples, ports, summary and report from the journal and the samples' folders.
 
         Returns:
             The path of the report.
@@ -105,6 +118,7 @@ class Session:
 
         rows = [row for slot in self.slots for row in self.journal.rows[slot.order]]
         frames.write_samples(rows, self.out)
+        ports.write([(self.point(slot), self.raw(slot)) for slot in self.slots], self.out)
         summary.write_summary(results.read([self.out]).summary, self.out)
         return report.render([self.out], self.out / "report.html")
 

@@ -148,9 +148,11 @@ def test_wrong_options(names: Any, chosen: Any, message: str) -> None:
 
 
 def test_without_scenarios_all_run_that_fit_the_topology() -> None:
-    assert set(changed("cni: bgp").scenarios) == set(scenarios.names()) - {"link-failure"}
-    leafspine = changed("topology: leafspine").scenarios
-    assert set(leafspine) == set(scenarios.names())
+    every = set(scenarios.names())
+    assert set(changed("cni: bgp").scenarios) == every - {"link-failure", "outage"}
+    assert set(changed("topology: leafspine").scenarios) == every - {"outage"}
+    eventful = changed("topology: leafspine\nevents: [{at: 0, link: l1-sp1}]")
+    assert set(eventful.scenarios) == every
 
 
 def test_labs_have_the_pods_of_all_scenarios_once() -> None:
