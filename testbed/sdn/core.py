@@ -6,13 +6,15 @@ what was sent there is a difference, item by item; a step is a part of it. The n
 only when every switch has confirmed (by a barrier) the last one. So the order of steps holds across
 switches, and it is this:
 
-- What leads to a switch is changed in the order of the distance from it. A switch that changes over
-  then sends frames only to switches that have changed over before, so frames neither circle nor
-  come to one that knows no way, whatever the change (this order is known from link-state routing:
-  RFC 6976, "oFIB"; there it takes timers, here barriers). After a far failure the first to change
-  are the switches that must stop using the dead path: nothing is waited for before.
+- What leads to one switch is changed in the order of the distance from it. A switch that changes
+  over then sends frames only to switches that have changed over before, so frames neither circle
+  nor come to one that knows no way, whatever the change (the order is known from link-state
+  routing: RFC 6976, "oFIB"; there it takes timers, here barriers). After a far failure the first to
+  change are the switches that must stop using the dead path: nothing is waited for before.
 - A spanning tree that changes first loses links everywhere, then gains links: never a loop.
 - What is wanted no more is removed last.
+
+These orders are kept side by side: a step has the next part of each.
 
 Hosts are learned from the frames that they send, and do not age: who is at an edge port is known,
 a host that moves is seen at once by its first frame at another port, and the loss of an edge port's
@@ -145,13 +147,14 @@ class Core:
         if self._waiting or self._unconfirmed:
             return {}
         self._grow_tree()
-        found: dict[int, list[tuple[str, Key]]] = defaultdict(list)
+        chains: dict[Key | str, dict[int, list[tuple[str, Key]]]] = defaultdict(dict)
         for switch, key in list(self._dirty):
             if self._is_sent(switch, key):
                 self._dirty.discard((switch, key))
             elif switch in self.connected:
-                found[self._level(switch, key)].append((switch, key))
-        return self._send(found[min(found)]) if found else {}
+                order, level = self._place(switch, key)
+                chains[order].setdefault(level, []).append((switch, key))
+        return self._send(chain.from_iterable(levels[min(levels)] for levels in chains.values()))
 
     def _is_sent(self, switch: str, key: Key) -> bool:
         value = self._wanted[switch].get(key)
@@ -172,17 +175,20 @@ class Core:
         self._unconfirmed |= set(step)
         return step
 
-    def _level(self, switch: str, key: Key) -> int:
-        """The place of an item in the order of steps; see the module."""
-        if isinstance(key, GroupKey):
-            goal = self.fabric.names.get(key.number)
-        elif key not in self._wanted[switch]:
-            return 0 if key.table == rules.FLOOD else _LAST
-        else:
+    def _place(self, switch: str, key: Key) -> tuple[Key | str, int]:
+        """What else an item has to keep an order with, and its place in that; see the module."""
+        order: Key | str
+        if isinstance(key, FlowKey) and key.table == rules.FLOOD:
+            return _FLOOD, 0
+        if isinstance(key, FlowKey):
             host = self.hosts.get(key.destination or "")
-            goal = host.switch if host else None
+            goal, order = host.switch if host else None, key.destination or key
+        else:
+            goal, order = self.fabric.names.get(key.number), key
+        if key not in self._wanted[switch]:
+            return order, _LAST
         way = self._ways[goal].get(switch) if goal else None
-        return way.distance if way else 0
+        return order, way.distance if way else 0
 
     # What is wanted
 

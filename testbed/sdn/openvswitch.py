@@ -12,8 +12,9 @@ Nothing is read from or written to ``/etc/openvswitch`` or ``/var``: database, s
 are in the folder :data:`STATE`. The daemons end with the sandbox.
 
 The userspace datapath (``netdev``) reads and writes frames through packet sockets. What a host left
-to its network card to do is then not done: TCP segments would arrive with wrong checksums. Hence
-:func:`features_off`; ``docs/sdn.md`` has the figures.
+to its network card to do is then not done: TCP segments would arrive with wrong checksums. So the
+hosts' ends of such links must have checksums switched off (``ethtool -K DEVICE tx off``; without
+them, the kernel does without segmentation offload by itself). ``docs/sdn.md`` has the figures.
 
 Sources: ovsdb-server(1), ovs-vswitchd(8), ovs-vswitchd.conf.db(5) of Open vSwitch 3.1.
 """
@@ -86,14 +87,6 @@ def _options(name: str) -> Iterator[str]:
     yield from ("--detach", "--no-chdir", f"--pidfile={STATE / name}.pid")
     yield f"--unixctl={STATE / name}.ctl"
     yield from (f"--log-file={STATE / name}.log", "-vconsole:off", "-vsyslog:off")
-
-
-def features_off(datapath: Datapath) -> tuple[str, ...]:
-    """Features, by ethtool(8)'s names, that the hosts' ends of links have to be without.
-
-    Without ``tx`` (checksums) the kernel does without segmentation offload by itself.
-    """
-    return ("tx",) if datapath == "netdev" else ()
 
 
 def transaction(topology: Topology, datapath: Datapath, controller: str = CONTROLLER) -> list[str]:
