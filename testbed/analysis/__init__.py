@@ -8,9 +8,14 @@ Nothing here needs root, a lab or the machine that measured: the input is a resu
 - :mod:`~testbed.analysis.comparison`: one results folder against another, with a verdict;
 - :mod:`~testbed.analysis.layout`, :mod:`~testbed.analysis.sections`,
   :mod:`~testbed.analysis.headlines`: the summary arranged for reading;
+- :mod:`~testbed.analysis.failures`: how long traffic stood still;
+- :mod:`~testbed.analysis.ports`, :mod:`~testbed.analysis.traffic`, :mod:`~testbed.analysis.drops`:
+  where the traffic went, by the port counters;
+- :mod:`~testbed.analysis.setup`, :mod:`~testbed.analysis.events`: what was measured, on what;
 - :mod:`~testbed.analysis.table`: the table on the console;
-- :mod:`~testbed.analysis.overview`, :mod:`~testbed.analysis.figures`,
-  :mod:`~testbed.analysis.topology`: the drawings;
+- :mod:`~testbed.analysis.drawings`: all figures, from :mod:`~testbed.analysis.overview`,
+  :mod:`~testbed.analysis.gaps`, :mod:`~testbed.analysis.heatmap`,
+  :mod:`~testbed.analysis.figures`; and :mod:`~testbed.analysis.topology`;
 - :mod:`~testbed.analysis.report`: all of it as one HTML file;
 - :mod:`~testbed.analysis.export`: its parts for a paper, :mod:`~testbed.analysis.latex` among them.
 """

@@ -47,7 +47,7 @@ def samples(section: Section, drawn: Samples, modes: Sequence[str]) -> Figure | 
     left = max(62, *(round(len(short(mode or path)) * _CHARACTER) + 18 for path, mode in rows))
     ranks = [blocks[i : i + _COLUMNS] for i in range(0, len(blocks), _COLUMNS)]
     whole = _HEAD + len(rows) * _ROW + _BETWEEN + _TIME + _BOTTOM
-    legend = theme.legend_height(modes)
+    legend = theme.legend_height(modes, left)
     figure = theme.canvas(legend + whole * len(ranks))
     theme.legend(figure, modes, left)
     columns = max(2, len(ranks[0]))
@@ -106,8 +106,9 @@ def _distribution(
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.margins(x=0.06)
+    values = pd.concat([drawn[cell["place"]]["value"] for cell in _cells(block).values()]) / factor
+    theme.spread(axes, float(values.min()), float(values.max()))
     title = f"{block.table.title} {block.table.arrow}"
     axes.annotate(
         title, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", weight="bold"

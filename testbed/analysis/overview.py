@@ -41,8 +41,8 @@ def overview(found: Sequence[Headline], modes: Sequence[str]) -> Figure | None:
     rows = [one for one in found if any(_points(one, path) for path in shown)]
     if not rows:
         return None
-    legend = theme.legend_height(modes)
     left = 20 + max(_width(one) for one in rows)
+    legend = theme.legend_height(modes, left)
     step = max(36, 12 + 11 * len(modes))
     height = step * len(rows)
     figure = theme.canvas(legend + _HEAD + height + _BOTTOM)

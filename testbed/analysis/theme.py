@@ -20,6 +20,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 INK = "#1a1c1f"
 """Text and axes: becomes ``currentColor``."""
@@ -39,6 +40,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 WIDTH = 720
 """The width of every figure in CSS pixels."""
 
+_LOGARITHMIC = 30.0  # from this ratio of the largest to the smallest value on
 _DPI = 72  # matplotlib's SVG has 72 units to the inch: so a unit is a pixel
 _FONT = 11
 _SETTINGS: dict[Any, Any] = {
@@ -93,15 +95,30 @@ def legend(figure: Figure, modes: Sequence[str], left: float) -> None:
         handles.append(Line2D([], [], color=colour, marker=marker, linestyle="none", label=mode))
     figure.legend(
         handles=handles, loc="upper left", bbox_to_anchor=(left / WIDTH, 1), frameon=False,
-        ncols=max(1, min(len(modes), round(600 / (30 + 7 * max(map(len, modes)))))),
+        ncols=_legend_columns(modes, left),
         borderaxespad=0.2, borderpad=0, handletextpad=0.1, columnspacing=1.2,
     )  # fmt: skip
 
 
-def legend_height(modes: Sequence[str]) -> int:
+def legend_height(modes: Sequence[str], left: float) -> int:
     """The pixels that :func:`legend` takes."""
-    columns = max(1, min(len(modes), round(600 / (30 + 7 * max(map(len, modes))))))
-    return 8 + 17 * -(-len(modes) // columns)
+    return 8 + 17 * -(-len(modes) // _legend_columns(modes, left))
+
+
+def _legend_columns(modes: Sequence[str], left: float) -> int:
+    """How many modes fit beside each other."""
+    return max(1, min(len(modes), int((WIDTH - left) / (30 + 6.6 * max(map(len, modes))))))
+
+
+def spread(axes: Axes, least: float, most: float) -> None:
+    """A horizontal axis with about three ticks; logarithmic if values differ very much."""
+    if least > 0 and most > _LOGARITHMIC * least:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
 def series(place: int) -> tuple[str, str]:

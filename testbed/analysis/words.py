@@ -103,10 +103,12 @@ def _listed(names: Sequence[str], whole: int) -> str:
 
 
 def _kind(cell: Record, better: str) -> str:
-    """Better or worse than the reference if the interval excludes 1."""
+    """Better or worse than the reference if the interval excludes 1, and so do the digits."""
     value, low, high = (cell[f"reference_{end}"] for end in ("ratio", "low", "high"))
     if math.isnan(low):
         return "unsure"
+    if units.number(value) == units.number(1.0):
+        return "inconclusive"
     said = verdict(Estimate(value, low, high, cell["n"]), better, 0)
     return "inconclusive" if said == "same" else said
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from browser import Page, chromium, page
 
@@ -18,7 +19,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(chromium() is None, reason="Chromium is not installed (apt: chromium)"),
 ]
-SYNTHETIC = Path(__file__).parents[1] / "unit" / "analysis" / "conftest.py"
+SYNTHETIC = Path(__file__).parents[1] / "unit" / "analysis"
 
 # Text that is cut: an element wider than its scrolling box allows, or SVG text outside its drawing.
 OUTSIDE = """
@@ -58,12 +59,32 @@ CONTRASTS = """
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    synthetic = runpy.run_path(str(SYNTHETIC))
-    folder = tmp_path_factory.mktemp("report")
+def modes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a campaign of two modes."""
+    synthetic = runpy.run_path(str(SYNTHETIC / "conftest.py"))
+    folder = tmp_path_factory.mktemp("modes")
     write_samples(synthetic["rows"](), folder)
     (folder / "environment.json").write_text(json.dumps(synthetic["ENVIRONMENT"]))
     return render([folder], folder / "report.html")
+
+
+@pytest.fixture(scope="module")
+def fabrics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of failures on two fabrics, with impairments and port counters."""
+    synthetic = runpy.run_path(str(SYNTHETIC / "network.py"))
+    folder = tmp_path_factory.mktemp("fabrics")
+    write_samples(synthetic["samples"](), folder)
+    pd.DataFrame(synthetic["ports"](dropped=17)).to_parquet(folder / "ports.parquet")
+    environment = {**synthetic["ENVIRONMENT"], "vm": True}
+    (folder / "environment.json").write_text(json.dumps(environment))
+    return render([folder], folder / "report.html")
+
+
+@pytest.fixture(params=["modes", "fabrics"])
+def report(request: pytest.FixtureRequest) -> Path:
+    """Each of the two."""
+    path: Path = request.getfixturevalue(request.param)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +106,9 @@ def test_no_error_and_no_request(browser: Page, report: Path) -> None:
     assert [url for url in requests if not url.startswith("data:")] == [report.as_uri()]
 
 
-def test_the_first_screen_has_the_words_and_the_overview(browser: Page, report: Path) -> None:
+def test_the_first_screen_has_the_words_and_the_overview(browser: Page, modes: Path) -> None:
     browser.media()
-    browser.open(report.as_uri(), width=1280, height=900)
+    browser.open(modes.as_uri(), width=1280, height=900)
     bottom = "document.querySelector('.headline ~ figure svg').getBoundingClientRect().bottom"
     assert 300 < browser.evaluate(bottom) < 900
 
@@ -110,14 +131,23 @@ def test_nothing_is_cut_off_in_print(browser: Page, report: Path) -> None:
     assert browser.evaluate(OUTSIDE) == []
 
 
+@pytest.mark.parametrize(("campaign", "tables"), [("modes", 4), ("fabrics", 1)])
 def test_closed_tables_are_closed_on_a_screen_and_open_in_print(
-    browser: Page, report: Path
+    browser: Page, campaign: str, tables: int, request: pytest.FixtureRequest
 ) -> None:
+    report = request.getfixturevalue(campaign)
     shown = "[...document.querySelectorAll('details table')].map(one => one.checkVisibility())"
     for medium, expected in (("screen", False), ("print", True)):
         browser.media(medium)
         browser.open(report.as_uri())
-        assert browser.evaluate(shown) == [expected] * 4
+        assert browser.evaluate(shown) == [expected] * tables
+
+
+def test_the_figure_of_failures_is_on_the_first_screens(browser: Page, fabrics: Path) -> None:
+    browser.media()
+    browser.open(fabrics.as_uri(), width=1280, height=900)
+    bottom = "document.querySelector('#failures ~ figure svg').getBoundingClientRect().bottom"
+    assert 500 < browser.evaluate(bottom) < 1200
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -292,3 +292,32 @@ def test_a_paper_gets_the_figures_of_the_page(tmp_path: Path) -> None:
     written = {path.name for path in export([results(tmp_path / "in")], tmp_path / "out")}
     stems = {"failures", "traffic-leafspine", "traffic-sdn", "samples-link-failure-far"}
     assert {f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf")} < written
+
+
+def test_samples_that_differ_much_get_a_logarithmic_axis(whole: Results) -> None:
+    with theme.themed():
+        figures = [one for one in drawings.drawings(whole) if one.kind == drawings.SAMPLES]
+        scales = {one.title: one.figure.axes[0].get_xscale() for one in figures}
+    # far: 4 to 200 ms; near: 1 to 30 ms.
+    assert scales == {"link-failure: far": "log", "link-failure: near": "log"}
+
+
+def test_a_difference_that_no_digit_shows_is_none(tmp_path: Path) -> None:
+    rows = [row for row in network.samples() if row["topology"] == "sdn"]
+    for row in rows:
+        row["value"] = 1.0001 if row["cni"] == "vxlan" else 1.0
+    frames.write_samples(rows, tmp_path)
+    said = dict(headline(read([tmp_path]).headlines))
+    assert set(said.values()) == {"no difference shown in any of 2 headline metrics"}
+
+
+def test_the_legend_of_many_modes_stays_on_the_figure() -> None:
+    modes = [f"leafspine/mode-{i} (delay=20ms loss=1%)" for i in range(7)]
+    with theme.themed():
+        figure = theme.canvas(300)
+        theme.legend(figure, modes, left=300)
+        svg = ET.fromstring(theme.svg(figure, "f"))  # noqa: S314  our own output
+        box = figure.legends[0].get_window_extent()
+    assert box.x1 <= theme.WIDTH
+    assert box.height <= theme.legend_height(modes, 300)
+    assert len(svg.findall(".//{*}text")) == len(modes)
