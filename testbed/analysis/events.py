@@ -13,6 +13,11 @@ from typing import Any
 
 from testbed.analysis import units
 
+_SHORT = {
+    "link": ("link {} down", "link {} up again"),
+    "partition": ("{} cut off", "{} reachable again"),
+    "kill": ("{} killed", "{} started again"),
+}
 _FAILS = {
     "link": ("the link {} goes down", "comes up again"),
     "partition": ("{} is cut off, its links staying up,", "is reachable again"),
@@ -36,6 +41,25 @@ def listed(
     if all(events == found[0] for events in found):
         return [("", found[0])] if found[0] else []
     return [(name, events) for name, events in zip(names, found, strict=True) if events]
+
+
+def names(environments: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What the metrics of each event are about, by the words that they begin with.
+
+    The metrics of scenario ``outage`` name an event by its kind and its number, from 1:
+    ``link-1-gap`` is ``link 1`` here, and ``link l1-sp1 down``; ``link-1-end-gap`` is its end.
+    There are no names where campaigns have different events.
+    """
+    found = [(environment.get("options") or {}).get("events") or [] for environment in environments]
+    if not found or any(events != found[0] for events in found):
+        return {}
+    return {
+        f"{kind} {number}{end}": text.format(event[kind])
+        for number, event in enumerate(found[0], start=1)
+        for kind, texts in _SHORT.items()
+        if kind in event
+        for end, text in zip(("", " end"), texts, strict=True)
+    }
 
 
 def sentence(event: Mapping[str, Any]) -> str:

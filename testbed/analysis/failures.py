@@ -7,7 +7,7 @@ event it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -54,15 +54,22 @@ class Event:
         return units.scale((gap.cell["median"] for gap in self.gaps), "s")
 
 
-def events(tables: Sequence[MetricTable], samples: Sequence[pd.DataFrame]) -> list[Event]:
+def events(
+    tables: Sequence[MetricTable], samples: Sequence[pd.DataFrame], names: Mapping[str, str]
+) -> list[Event]:
     """The events of all tables in their order; none where no scenario measures gaps.
 
     Args:
         tables: The summary by metric.
         samples: The rows of each cell, in the order of the summary.
+        names: What to call an event instead of the words of its metric's name.
     """
     return [
-        Event(table.scenario, _name(table, group.setting, path), _gaps(group.lines, path, samples))
+        Event(
+            table.scenario,
+            _name(table, group.setting, path, names),
+            _gaps(group.lines, path, samples),
+        )
         for table in tables
         if table.better == "lower" and "gap" in table.metric.split("-")
         for group in table.groups
@@ -71,10 +78,12 @@ def events(tables: Sequence[MetricTable], samples: Sequence[pd.DataFrame]) -> li
     ]
 
 
-def _name(table: MetricTable, setting: str, path: str) -> str:
+def _name(table: MetricTable, setting: str, path: str, names: Mapping[str, str]) -> str:
     """What happened, from the other words of the metric's name, the setting and the path."""
     words = " ".join(word for word in table.metric.split("-") if word != "gap")
-    return ", ".join(filter(None, (words or "longest gap", setting, path)))
+    whole = words in ("", table.scenario)  # of the sample, whatever happened
+    event = "longest gap" if whole else names.get(words, words)
+    return ", ".join(filter(None, (event, setting, path)))
 
 
 def _gaps(lines: Sequence[Line], path: str, samples: Sequence[pd.DataFrame]) -> list[Gap]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from testbed.analysis import (
     drops,
+    events,
     failures,
     frames,
     headlines,
@@ -81,7 +82,7 @@ def read(folders: Sequence[Path]) -> Results:
         headlines=headlines.headlines(tables, headlines.chosen(environments)),
         modes=layout.mode_names(tables),
         samples=samples,
-        failures=failures.events(tables, samples),
+        failures=failures.events(tables, samples, events.names(environments)),
         traffic=[]
         if counters is None
         else traffic.traffic(counters, setup.topologies(environments), modes),

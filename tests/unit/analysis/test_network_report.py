@@ -249,6 +249,19 @@ def test_events_in_plain_words() -> None:
     assert events.sentence({"at": 0, "flood": "n1"}) == "at 0, flood n1"
 
 
+def test_the_gaps_of_an_event_are_called_by_what_it_was(tmp_path: Path) -> None:
+    cell = next(iter(network.samples()))
+    names = ("outage-gap", "link-1-gap", "link-1-end-gap", "partition-2-gap", "kill-3-gap")
+    rows = [cell | {"metric": name, "scenario": "outage", "link": None} for name in names]
+    frames.write_samples(rows, tmp_path)
+    assert [event.name for event in read([tmp_path]).failures][1] == "link 1"
+    (tmp_path / "environment.json").write_text(json.dumps(network.ENVIRONMENT))
+    assert [event.name for event in read([tmp_path]).failures] == [
+        "longest gap", "link l1-sp1 down", "link l1-sp1 up again", "n2 cut off", "l1/bgpd killed",
+    ]  # fmt: skip
+    assert events.names([network.ENVIRONMENT, {}]) == {}
+
+
 def test_events_of_several_campaigns_are_told_apart_where_they_differ() -> None:
     one: dict[str, Any] = {"options": {"events": network.EVENTS[:1]}}
     other: dict[str, Any] = {"options": {}}
