@@ -58,15 +58,20 @@ class Spec:
     @property
     def needs(self) -> tuple[str, ...]:
         """The features that the plan needs of the machine."""
-        parts = self.plan.namespaces.values()
-        impairments = (need for part in parts for item in part.impairments for need in item.needs)
-        daemons = (d.name for part in parts for d in part.daemons if d.argv[0] != PYTHON)
-        switches = sdn.needs(self.topology, self.cluster.options.datapath)
-        return tuple(dict.fromkeys((*self.mode.needs, *daemons, *switches, *impairments)))
+        datapath = self.cluster.options.datapath
+        return tuple(dict.fromkeys((*self.mode.needs, *needs(self.plan, self.topology, datapath))))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
         """The same lab with another desired state."""
         return replace(self, cluster=cluster)
+
+
+def needs(plan: Plan, topology: Topology, datapath: str) -> tuple[str, ...]:
+    """The features that a plan needs of the machine, apart from those of its CNI mode."""
+    parts = plan.namespaces.values()
+    impairments = (need for part in parts for item in part.impairments for need in item.needs)
+    daemons = (d.name for part in parts for d in part.daemons if d.argv[0] != PYTHON)
+    return tuple(dict.fromkeys((*daemons, *sdn.needs(topology, datapath), *impairments)))
 
 
 def resolve(

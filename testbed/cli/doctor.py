@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from testbed.lab.features import Feature
+    from testbed.lab.verdict import Verdict
 
 
 WIDTH = 120
@@ -29,32 +31,40 @@ WIDTH = 120
 def command(output: str) -> None:
     """Tries each kernel feature and looks for each program.
 
-    Prints what needs it and how to get it. Everything is tried in namespaces that end with the
-    command; the exit code is 0 whatever is absent.
+    Prints what needs it and how to get it, and which modes, scenarios, topologies and limits of
+    links run here. Everything is tried in namespaces that end with the command; the exit code is 0
+    whatever is absent.
     """
     from testbed.lab.features import probe
+    from testbed.lab.needs import parts
+    from testbed.lab.probe import IN_VM
+    from testbed.lab.verdict import verdicts
 
     found = probe()
+    said = verdicts(parts(), found, in_vm=IN_VM in os.environ)
     if output == "json":
-        click.echo(
-            json.dumps({"features": {name: _json(f) for name, f in found.items()}}, indent=2)
-        )
+        click.echo(json.dumps(_json(found, said), indent=2))
     else:
-        _table(found)
+        _table(found, said)
 
 
-def _json(feature: Feature) -> dict[str, object]:
-    return {
-        "present": feature.present,
-        "needed_by": list(feature.needed_by),
-        "remedy": feature.remedy,
-        "purpose": feature.purpose,
-        "detail": feature.detail,
+def _json(found: Mapping[str, Feature], said: Sequence[Verdict]) -> dict[str, object]:
+    features = {
+        name: {
+            "present": feature.present,
+            "needed_by": list(feature.needed_by),
+            "remedy": feature.remedy,
+            "purpose": feature.purpose,
+            "detail": feature.detail,
+        }
+        for name, feature in found.items()
     }
+    parts = {v.part: {"runs": v.way == "here", "absent": list(v.absent)} for v in said}
+    return {"features": features, "parts": parts}
 
 
-def _table(found: Mapping[str, Feature]) -> None:
-    """A table, then how to get what is absent; absence is a word, not only a colour."""
+def _table(found: Mapping[str, Feature], said: Sequence[Verdict]) -> None:
+    """A table, how to get what is absent, and what runs; absence is a word, not only a colour."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -65,15 +75,43 @@ def _table(found: Mapping[str, Feature]) -> None:
     table = Table("feature", "present", "for", "needed by", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, feature in found.items():
         mark = "[green]yes[/]" if feature.present else "[bold red]NO[/]"
-        table.add_row(name, mark, feature.purpose, _grouped(feature.needed_by))
+        table.add_row(name, mark, feature.purpose, grouped(feature.needed_by))
     console.print(table)
     absent = [feature for feature in found.values() if not feature.present]
     console.print(f"{len(found) - len(absent)} present, {len(absent)} absent")
     for feature in absent:
-        console.print(f"  [bold]{feature.name}[/]: {feature.detail}. {feature.remedy}")
+        detail = feature.detail.removesuffix(".")
+        line = f"  [bold]{feature.name}[/]: {detail}. {feature.remedy}"
+        console.print(line, soft_wrap=True)
+    console.print()
+    for line in summary(said):
+        console.print(line, markup=False, soft_wrap=True)
 
 
-def _grouped(parts: Iterable[str]) -> str:
+def summary(said: Sequence[Verdict]) -> Iterator[str]:
+    """What runs here, and what the rest takes, a line for each way to get it."""
+    from testbed.lab.features import remedies, split
+    from testbed.lab.needs import EVERY
+
+    here = [v.part for v in said if v.way == "here"]
+    if EVERY not in here:
+        yield "No lab runs here, for what every lab needs is not all here."
+    yield f"Here: {grouped(part for part in here if part != EVERY) or 'nothing'}"
+    for way, title in (
+        ("vm", "With testbed vm -- testbed …"),
+        ("packages", "With packages"),
+        ("kernel", "With another kernel"),
+    ):
+        lacking = [v for v in said if v.way == way]
+        if lacking:
+            absent = list(dict.fromkeys(name for v in lacking for name in v.absent))
+            parts = grouped(v.part for v in lacking)
+            yield f"{title}: {parts}; absent: {', '.join(absent)}"
+            wanted = split(absent)[0] if way == "vm" else absent
+            yield from (f"  {line}" for line in remedies(wanted))
+
+
+def grouped(parts: Iterable[str]) -> str:
     """``CNI mode bgp``, ``CNI mode vxlan`` as ``CNI mode bgp, vxlan``."""
     kinds = groupby(parts, key=lambda part: part.rpartition(" ")[0])
     return "; ".join(

@@ -1,10 +1,10 @@
 """What the machine must have: kernel features and programs, found by trying.
 
-A feature is never concluded from a version or a configuration file. Kernel features are tried in a
-child process with namespaces of its own (:mod:`testbed.lab.probe`), programs are looked for on PATH
-and where Debian puts FRR's daemons. The parts themselves declare what they need (``needs`` of a CNI
-mode, a scenario, an image, a link's impairment), and :func:`needed_by` reads it there; only what
-every lab needs is written here.
+A feature is never concluded from a version or a configuration file. Kernel features
+(:mod:`testbed.lab.kernel`) are tried in a child process with namespaces of its own
+(:mod:`testbed.lab.probe`), programs are looked for on PATH and where Debian puts FRR's daemons. The
+parts themselves declare what they need (:mod:`testbed.lab.needs`); only what every lab needs is
+written here.
 """
 
 from __future__ import annotations
@@ -13,57 +13,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
 from testbed.errors import LabError, MissingError, unknown
-from testbed.lab.probe import MODULES
-from testbed.registry import Registry
+from testbed.lab.kernel import KERNEL
+from testbed.lab.probe import IN_VM
 
 PLACES = ("/usr/sbin", "/sbin", "/usr/lib/frr")
 """Folders with programs that a user's PATH may not have."""
 
 TIME_LIMIT = 30.0
 """Seconds after which the child with all probes counts as stuck."""
-
-KERNEL: Mapping[str, tuple[str, str]] = {
-    "netns": ("CONFIG_NET_NS", "nodes and pods"),
-    "mntns": ("CONFIG_NAMESPACES", "files of a pod's own"),
-    "pidns": ("CONFIG_PID_NS", "ending a lab with all that is in it"),
-    "utsns": ("CONFIG_UTS_NS", "host names of pods"),
-    "ipcns": ("CONFIG_IPC_NS", "the sandbox"),
-    "veth": ("CONFIG_VETH", "links between namespaces"),
-    "bridge": ("CONFIG_BRIDGE", "switches; cni0"),
-    "br_netfilter": ("CONFIG_BRIDGE_NETFILTER", "iptables for traffic within a bridge"),
-    "vxlan": ("CONFIG_VXLAN", "VXLAN overlays"),
-    "geneve": ("CONFIG_GENEVE", "Geneve overlays"),
-    "gre": ("CONFIG_NET_IPGRE", "GRE tunnels"),
-    "ipip": ("CONFIG_NET_IPIP", "IP-in-IP tunnels, as Calico's default"),
-    "wireguard": ("CONFIG_WIREGUARD", "encrypted tunnels"),
-    "dummy": ("CONFIG_DUMMY", "kube-ipvs0, which holds the VIPs of kube-proxy's ipvs mode"),
-    "ifb": ("CONFIG_IFB", "shaping of what comes in"),
-    "vlan": ("CONFIG_VLAN_8021Q", "VLANs"),
-    "macvlan": ("CONFIG_MACVLAN", "the macvlan CNI plugin"),
-    "ipvlan": ("CONFIG_IPVLAN", "the ipvlan CNI plugin"),
-    "vrf": ("CONFIG_NET_VRF", "routing tables of several tenants"),
-    "tbf": ("CONFIG_NET_SCH_TBF", "rate limits of links"),
-    "htb": ("CONFIG_NET_SCH_HTB", "rate limits with classes"),
-    "netem": ("CONFIG_NET_SCH_NETEM", "delay and loss on links"),
-    "conntrack": ("CONFIG_NF_CONNTRACK and CONFIG_NF_CT_NETLINK", "NAT"),
-    "ipset": ("CONFIG_IP_SET", "sets of addresses for iptables"),
-    "ipvs": ("CONFIG_IP_VS", "kube-proxy's ipvs mode"),
-    "openvswitch": ("CONFIG_OPENVSWITCH", "Open vSwitch's kernel datapath"),
-    "iptables": ("CONFIG_NF_TABLES and CONFIG_NFT_COMPAT", "masquerading; kube-proxy's rules"),
-    "nftables": ("CONFIG_NF_TABLES and CONFIG_NFT_NAT", "rules of kube-proxy's nftables mode"),
-    "bpf": ("CONFIG_BPF_SYSCALL", "eBPF dataplanes"),
-    "sctp": ("CONFIG_IP_SCTP", "SCTP services"),
-}
-"""Kernel feature → the option that builds it in, and what it is for."""
-
-TOOLS: Mapping[str, str] = {"iptables": "iptables", "nftables": "nftables"}
-"""Kernel feature → the Debian package with the program that tries and uses it."""
 
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "ip": ("iproute2", "looking at a lab"),
@@ -108,7 +71,7 @@ class Feature:
         present: Whether it works.
         purpose: What it is for.
         needed_by: The parts that need it, ``CNI mode vxlan``.
-        remedy: How to get it, a sentence.
+        remedy: How to get it, in sentences.
         detail: Where it is, for a program; the kernel's words, for an absent kernel feature.
     """
 
@@ -138,6 +101,8 @@ def probe(wanted: Iterable[str] | None = None) -> dict[str, Feature]:
         InputError: A name is no feature.
         LabError: The child failed.
     """
+    from testbed.lab.needs import needed_by
+
     return _probe(names() if wanted is None else wanted, needed_by())
 
 
@@ -164,8 +129,37 @@ def require(wanted: Iterable[str]) -> None:
     if not absent:
         return
     reasons = [f"{f.name} ({f.purpose})" + (f": {f.detail}" if f.detail else "") for f in absent]
-    remedies = dict.fromkeys(f.remedy for f in absent)
-    raise MissingError(f"this machine lacks {'; '.join(reasons)}", hint="\n  ".join(remedies))
+    hint = "\n  ".join(remedies([feature.name for feature in absent]))
+    raise MissingError(f"this machine lacks {'; '.join(reasons)}", hint=hint)
+
+
+def remedies(absent: Iterable[str]) -> list[str]:
+    """How to get features, a line for the programs and one for what the kernel lacks."""
+    programs, kernel = split(absent)
+    packages = " ".join(dict.fromkeys(PROGRAMS[name][0] for name in programs))
+    found = [f"Install what Debian has: apt-get install {packages}"] if packages else []
+    if not kernel:
+        return found
+    options = " and ".join(dict.fromkeys(KERNEL[name].option for name in kernel))
+    since = max(KERNEL[name].since for name in kernel)
+    boot = f"Boot a kernel with {options}" + (f" (Linux {since})" if since else "")
+    in_vm = not since and IN_VM not in os.environ
+    return [*found, f"{boot}{', or run it in one: testbed vm -- testbed …' if in_vm else '.'}"]
+
+
+def split(absent: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Programs, and features of the kernel as far as it is the kernel that lacks them.
+
+    Nothing can be told of a kernel feature whose tool is not there.
+    """
+    programs, kernel = [], []
+    for name in absent:
+        tool = KERNEL[name].tool if name in KERNEL else name
+        if name in PROGRAMS or (tool and program(tool) is None):
+            programs.append(tool)
+        else:
+            kernel.append(name)
+    return programs, kernel
 
 
 def load_modules(wanted: Iterable[str]) -> None:
@@ -174,37 +168,9 @@ def load_modules(wanted: Iterable[str]) -> None:
     It loads most by itself when a link of their kind is made, but not br_netfilter. A kernel
     without modules has everything built in, or :func:`require` has refused.
     """
-    modules = [MODULES[name] for name in wanted if name in MODULES]
+    modules = [KERNEL[name].module for name in wanted if name in KERNEL and KERNEL[name].module]
     if modules and Path("/proc/modules").exists():
         subprocess.run(["modprobe", "--all", "--quiet", *modules], check=False)
-
-
-def needed_by() -> dict[str, tuple[str, ...]]:
-    """Feature → the parts that declare that they need it."""
-    users: dict[str, list[str]] = {}
-    for part, needs in _declared():
-        for name in needs:
-            users.setdefault(name, []).append(part)
-    return {name: tuple(parts) for name, parts in users.items()}
-
-
-def _declared() -> Iterator[tuple[str, tuple[str, ...]]]:
-    from testbed.images.catalogue import IMAGES
-    from testbed.plan.impairment import Impairment
-    from testbed.topology.limits import Limits
-
-    yield "every lab", EVERY_LAB
-    yield "link rate", (*Impairment("", 1500, Limits(rate=1.0)).needs, "tc")
-    yield "link delay and loss", (*Impairment("", 1500, Limits(delay=1.0)).needs, "tc")
-    for kind, package, attribute in (
-        ("CNI mode", "cni_modes", "mode"),
-        ("scenario", "scenarios", "scenario"),
-    ):
-        registry: Registry[object] = Registry(kind, package, attribute)
-        for name in registry.names():
-            yield f"{kind} {name}", tuple(getattr(registry.get(name), "needs", ()))
-    for name, image in IMAGES.items():
-        yield f"image {name}", image.needs
 
 
 def _try(kernel: list[str]) -> dict[str, str | None]:
@@ -229,13 +195,10 @@ def program(name: str) -> str | None:
 
 
 def _feature(name: str, tried: Mapping[str, str | None], users: tuple[str, ...]) -> Feature:
+    remedy = " ".join(remedies([name]))
     if name in KERNEL:
-        option, purpose = KERNEL[name]
-        remedy = f"Boot a kernel with {option}."
-        if name in TOOLS:
-            remedy = f"Install the Debian package {TOOLS[name]}. {remedy}"
-        return Feature(name, tried[name] is None, purpose, users, remedy, tried[name] or "")
-    package, purpose = PROGRAMS[name]
+        why = tried[name]
+        return Feature(name, why is None, KERNEL[name].purpose, users, remedy, why or "")
     path = program(name)
-    remedy = f"Install the Debian package {package}: apt-get install {package}"
-    return Feature(name, path is not None, purpose, users, remedy, path or "not found on PATH")
+    detail = path or "not found on PATH"
+    return Feature(name, path is not None, PROGRAMS[name][1], users, remedy, detail)

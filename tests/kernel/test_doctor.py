@@ -48,6 +48,11 @@ def test_the_report_is_complete_and_quick_and_leaves_nothing() -> None:
         frozenset({"present", "needed_by", "remedy", "purpose", "detail"})
     }
     assert all(feature["remedy"] for feature in found.values())
+    parts = json.loads(done.output)["parts"]
+    for part, said in parts.items():
+        lacks = [n for n, f in found.items() if part in f["needed_by"] and not f["present"]]
+        assert sorted(said["absent"]) == lacks, part
+        assert said["runs"] == (not lacks), part
     assert _host() == before
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from testbed.lab.features import PROGRAMS, TOOLS
+from testbed.lab.features import PROGRAMS
+from testbed.lab.kernel import KERNEL
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -39,8 +40,9 @@ def wanted() -> list[Requirement]:
 
 
 def test_what_doctor_says_to_install_is_what_the_set_up_installs() -> None:
-    named = {package for package, _ in PROGRAMS.values()} | set(TOOLS.values())
+    named = {package for package, _ in PROGRAMS.values()}
     assert not named - set(debian())
+    assert {feature.tool for feature in KERNEL.values() if feature.tool} <= set(PROGRAMS)
 
 
 def test_debian_packages_are_listed_once_and_with_a_reason() -> None:
