@@ -224,7 +224,7 @@ def resolve(campaign: Campaign) -> dict[Variant, Spec]:
             found[variant] = _spec(campaign, variant, _merged(names, manifests))
             _check_events(campaign, variant, found[variant])
         except InputError as error:
-            raise _placed(error, campaign) from None
+            raise _placed(error, campaign, variant) from None
     return found
 
 
@@ -259,20 +259,24 @@ def _merged(names: Iterable[str], manifests: Sequence[str]) -> list[Object]:
     return list(found.values())
 
 
-def _placed(error: InputError, campaign: Campaign) -> InputError:
+def _placed(error: InputError, campaign: Campaign, variant: Variant) -> InputError:
     """An error about ``--set``, placed in the file if it is the file that says it."""
-    root = campaign.origin.root or {}
-    said = root.get("settings") or {}
     if error.where is None or error.where.file != "--set":
         return error
-    key = error.where.field
-    for i, settings in enumerate(root.get("impairments") or ()):
-        if key is not None and settings and key in settings:
-            where = campaign.origin.where(("impairments", i, key))
-            return InputError(error.message, where=where, hint=error.hint)
-    if not said:
-        return error
-    if key not in said and campaign.settings.keys() - said.keys():
+    path = _blamed(error, campaign, variant)
+    if not path:
         return error  # it may be about what the command line says
-    path = ("settings", key) if key and key in said else ("settings",)
     return InputError(error.message, where=campaign.origin.where(path), hint=error.hint)
+
+
+def _blamed(error: InputError, campaign: Campaign, variant: Variant) -> tuple[str | int, ...]:
+    """Where in the file the setting is that an error is about; empty if nowhere."""
+    key = error.where.field if error.where else None
+    number = list(campaign.impairments).index(variant.impairment)
+    for name in campaign.impairments[variant.impairment]:
+        if name == key or (key is None and repr(name) in error.message):
+            return "impairments", number, name
+    said = (campaign.origin.root or {}).get("settings") or {}
+    if not said or (key not in said and campaign.settings.keys() - said.keys()):
+        return ()
+    return ("settings", key) if key and key in said else ("settings",)

@@ -8,6 +8,9 @@ It runs alone inside a pod (``python3 -S -E probes.py …``) and uses the standa
 TIME is CLOCK_MONOTONIC in nanoseconds, which is one clock for the whole machine. The receiver
 prints ``listening`` first. The sender keeps to the interval on the average: after a delay it
 catches up, so that numbers tell the time of sending. An unreachable destination does not stop it.
+
+The receiver sends some datagrams back, which nobody reads: switches learn from what a host sends
+where it is, and flood everything to one that is always silent.
 """
 
 import contextlib
@@ -17,6 +20,7 @@ import sys
 import time
 
 NUMBER = struct.Struct("!Q")
+ECHO = 100  # one of so many datagrams is sent back
 
 
 def receive(address: str, port: int) -> None:
@@ -25,8 +29,12 @@ def receive(address: str, port: int) -> None:
         server.bind((address, port))
         print("listening", flush=True)
         while True:
-            data = server.recv(64)
-            print(NUMBER.unpack(data)[0], time.monotonic_ns(), flush=True)
+            data, sender = server.recvfrom(64)
+            number = NUMBER.unpack(data)[0]
+            print(number, time.monotonic_ns(), flush=True)
+            if number % ECHO == 0:
+                with contextlib.suppress(OSError):
+                    server.sendto(data, sender)
 
 
 def send(address: str, port: int, interval: float) -> None:
