@@ -141,7 +141,7 @@ class Controller(OSKenApp):  # type: ignore[misc]
         self.changed = threading.Condition()
         self.counted: dict[int, list[Any]] = {}
         self._parts: dict[int, list[Any]] = {}
-        self._ready = Path(settings["ready"])
+        self._ready: Path | None = Path(settings["ready"])
         control.serve(settings["control"], control.Desk(self))
         timer = threading.Timer(PATIENCE, self._wait_no_longer)
         timer.daemon = True
@@ -156,8 +156,9 @@ class Controller(OSKenApp):  # type: ignore[misc]
         """Sends the next step, and says so where somebody waits. The lock is held."""
         for name, changes in self.core.step().items():
             self.switches[name].send(changes)
-        if self.core.settled:
+        if self.core.settled and self._ready is not None:
             self._ready.touch()
+            self._ready = None
         self.changed.notify_all()
 
     def _switch(self, datapath: Any) -> Switch | None:

@@ -102,22 +102,28 @@ def tree(fabric: Fabric, up: AbstractSet[Port]) -> frozenset[Port]:
     """The ports at both ends of the links of a spanning tree (of each part, if it is in parts).
 
     Breadth first from the switch with the most links (live or not; then of the least datapath id),
-    so that paths are short and the same live links always give the same tree.
+    so that paths are short and the same live links always give the same tree. Branches on which
+    there is no edge port are cut off: nobody is there to be flooded to.
     """
 
     def rank(switch: str) -> tuple[int, int]:
         inner = sum(not fabric.is_edge(port) for port in fabric.ports[switch])
         return -inner, fabric.dpids[switch]
 
-    chosen: set[Port] = set()
+    links: dict[str, list[tuple[Port, Port]]] = {switch: [] for switch in fabric.dpids}
     seen: set[str] = set()
     for root in sorted(fabric.dpids, key=rank):
         if root not in seen:
-            chosen |= set(_branches(fabric, up, root, seen))
-    return frozenset(chosen)
+            for here, there in _branches(fabric, up, root, seen):
+                links[here.switch].append((here, there))
+                links[there.switch].append((there, here))
+    _prune(fabric, links)
+    return frozenset(here for pairs in links.values() for here, _ in pairs)
 
 
-def _branches(fabric: Fabric, up: AbstractSet[Port], root: str, seen: set[str]) -> Iterator[Port]:
+def _branches(
+    fabric: Fabric, up: AbstractSet[Port], root: str, seen: set[str]
+) -> Iterator[tuple[Port, Port]]:
     seen.add(root)
     queue = deque([root])
     while queue:
@@ -125,4 +131,16 @@ def _branches(fabric: Fabric, up: AbstractSet[Port], root: str, seen: set[str]) 
             if there.switch not in seen:
                 seen.add(there.switch)
                 queue.append(there.switch)
-                yield from (here, there)
+                yield here, there
+
+
+def _prune(fabric: Fabric, links: dict[str, list[tuple[Port, Port]]]) -> None:
+    bare = [s for s in fabric.dpids if not any(map(fabric.is_edge, fabric.ports[s]))]
+    ends = [switch for switch in bare if len(links[switch]) == 1]
+    for switch in ends:  # it grows
+        if links[switch]:
+            ((here, there),) = links[switch]
+            links[switch] = []
+            links[there.switch].remove((there, here))
+            if there.switch in bare and len(links[there.switch]) == 1:
+                ends.append(there.switch)
