@@ -8,7 +8,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 test:  ## set-up, lint, types and all tests; root or sudo
-	./run test -n 2 --dist loadfile
+	./run test -n 2 --dist loadgroup
 
 unit:  ## the tests that need no root
 	$(PYTEST) tests/unit tests/golden
@@ -16,7 +16,7 @@ unit:  ## the tests that need no root
 lint:  ## ruff and shellcheck
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	shellcheck run tools/packages tools/lock .ci/run
+	shellcheck run tools/packages tools/kernel tools/lock .ci/run
 
 format:  ## write the code as ruff wants it
 	.venv/bin/ruff check --fix

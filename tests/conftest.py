@@ -13,6 +13,9 @@ set of options and keeps it until the session ends, for tests that leave it as t
 
 Names are unique on the machine, so that workers of pytest-xdist and other people's sessions do not
 meet. A lab has a guard process that ends it when the session does, however that ends.
+
+With ``--dist loadgroup`` the tests of a file run in one worker, as ``--dist loadfile`` has it, and
+those of ``tests/vm`` all in one, because they share one virtual machine.
 """
 
 from __future__ import annotations
@@ -20,9 +23,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from labs import RunningLab, StartLab
+
+_ONE_WORKER = Path(__file__).with_name("vm")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests belong into one worker of pytest-xdist."""
+    for item in items:
+        group = _ONE_WORKER if _ONE_WORKER in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(group.name))
 
 
 def _starter(stack: ExitStack) -> StartLab:

@@ -33,6 +33,7 @@ COMMANDS = {
     "report": "Write the report of stored results again.",
     "compare": "Compare two results; exit code 1 if the new one is worse.",
     "doctor": "Show what this machine can do and lacks.",
+    "vm": "Run a command under a kernel that has every feature.",
 }
 """Name → one line for the help; the module of the same name has the command."""
 

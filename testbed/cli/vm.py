@@ -1,0 +1,43 @@
+"""``testbed vm``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(short_help="Run a command under a kernel that has every feature.")
+@click.option("--memory", default="4G", show_default=True, help="Of the virtual machine.")
+@click.option("--cpus", type=click.IntRange(1, 255), help="Virtual CPUs [all that we may use].")
+@click.option(
+    "--kernel", metavar="PATH|VERSION", help="An image, or a version [newest with every feature]."
+)
+@click.option(
+    "--writable",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder, further to the working directory, that it may write to (may be repeated).",
+)
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    memory: str,
+    cpus: int | None,
+    kernel: str | None,
+    writable: tuple[Path, ...],
+    argv: tuple[str, ...],
+) -> int:
+    """Run ARGV in a virtual machine with this machine's files and a kernel that has every feature.
+
+    The working directory is writable; what ARGV writes elsewhere goes to memory and ends with it.
+    Exit code, standard streams and Ctrl-C are those of ARGV. There is no network but its own.
+
+    \b
+    testbed vm -- testbed doctor
+    testbed vm --cpus 4 -- sh -c 'modprobe ip_vs && testbed up && testbed conformance'
+    """  # noqa: D301 - \b is click's
+    from testbed.vm import plan, qemu, run
+
+    run.refuse_inside()
+    size = qemu.Size(qemu.mebibytes(memory), cpus or plan.usable_cpus())
+    return run.run(plan.make(kernel, size, (Path.cwd(), *writable)), argv)
