@@ -11,16 +11,18 @@ from testbed.analysis import units
 from testbed.analysis.links import impaired
 from testbed.analysis.topology import OPENVSWITCH, role_of, topology_svg
 
+_REAL = (None, False, "kvm")  # of ``vm``: where times are those of the processor
+
 Environment = Mapping[str, Any]
 """What an ``environment.json`` says."""
 
 
 def topologies(environments: Sequence[Environment]) -> dict[str, Mapping[str, Any]]:
-    """Each topology once, by name."""
+    """Each topology once, by name and in the order of names, as in the tables."""
     found: dict[str, Mapping[str, Any]] = {}
     for environment in environments:
         found |= environment.get("topologies") or {}
-    return found
+    return dict(sorted(found.items()))
 
 
 def drawings(environments: Sequence[Environment]) -> list[dict[str, Any]]:
@@ -47,8 +49,10 @@ def alternative(topology: Mapping[str, Any]) -> str:
 
 
 def emulated(environments: Sequence[Environment], names: Sequence[str]) -> list[str]:
-    """The results that were measured inside ``testbed vm``."""
-    return [name for name, one in zip(names, environments, strict=True) if one.get("vm")]
+    """The results from inside ``testbed vm``, unless that says that it was under KVM."""
+    return [
+        name for name, one in zip(names, environments, strict=True) if one.get("vm") not in _REAL
+    ]
 
 
 def userspace(environments: Sequence[Environment]) -> bool:

@@ -8,7 +8,8 @@ a cell's is the median of its samples with the interval of every other median.
 
 What hardly uses the uplinks (pods on one node: routing daemons talk, and no more) has shares that
 say nothing. So a cell that sends less than :data:`LEAST` of what the busiest one in its setting
-sends is left out.
+sends is left out, and in a cell the shares of a device that sends less than that part of what the
+busiest device does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from testbed.analysis.statistics import Estimate, block_values, median
 from testbed.analysis.uplinks import uplinks
 
 LEAST = 0.05
-"""The share of the bytes of the busiest cell in a setting below which a cell is left out."""
+"""The share of the bytes of the busiest cell or device below which another is left out."""
 
 Uplink = tuple[str, str, str]
 """The device, its interface, and who is at the other end."""
@@ -39,7 +40,8 @@ class Spread:
         setting: The scenario with its setting: ``pod-throughput: tcp, 4 streams``.
         mode: The mode, and the path where there is one.
         sent: Bytes per sample that went up, all devices together: the median.
-        shares: Uplink → its share of what its device sent up, 0 to 1; NaN if that sent nothing.
+        shares: Uplink → its share of what its device sent up, 0 to 1; NaN if that is next to
+            nothing.
         imbalance: The busiest uplink of a device over their mean.
     """
 
@@ -137,7 +139,8 @@ def _spread(
     devices = sent.columns.get_level_values("a")
     whole = sent.T.groupby(devices).sum().T  # a column for each device
     most = sent.T.groupby(devices).max().T * pd.Series(devices).value_counts()
-    shares = (sent / whole[devices].to_numpy()).mean()
+    used = whole.sum() > LEAST * whole.sum().max()
+    shares = (sent / whole[devices].to_numpy()).mean().where(used[devices].to_numpy())
     imbalance = (most.sum(axis=1) / whole.sum(axis=1)).rename("value").reset_index()
     setting, mode = said(named, modes)
     return Spread(

@@ -16,6 +16,7 @@ GAPS = {("leafspine", "near"): 0.012, ("leafspine", "far"): 0.2,
         ("sdn", "near"): 0.0011, ("sdn", "far"): 0.004}  # fmt: skip
 SHARES = {1: (1.0, 0.0), 4: (0.75, 0.25)}  # of what a leaf sends up, by spine
 BYTES = 1e9
+CHATTER = 3000.0  # bytes that everybody else sends: routing daemons, acknowledgements
 EVENTS: list[dict[str, Any]] = [
     {"at": "500ms", "link": "l1-sp1", "for": "1s"},
     {"at": 1.0, "partition": "n2", "for": 0.5},
@@ -99,7 +100,7 @@ def _link(
     sample: dict[str, Any], a: str, b: str, sent: float, lost: int
 ) -> Iterator[dict[str, Any]]:
     """Both ends of a link on which ``a`` sent so many bytes to ``b``, and lost some of them."""
-    for end, peer, up, down in ((a, b, sent, 0.0), (b, a, 0.0, sent)):
+    for end, peer, up, down in ((a, b, sent, CHATTER), (b, a, CHATTER, sent)):
         yield {
             **sample, "a": end, "interface": f"{end}-{peer}", "peer": peer,
             "tx_bytes": int(up), "rx_bytes": int(down),
