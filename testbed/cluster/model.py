@@ -1,4 +1,4 @@
-"""The state of a cluster: nodes, namespaces, workloads and pods with their nodes and addresses."""
+"""The state of a cluster: nodes, namespaces, workloads, pods and Services with their addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from testbed.objects import Deployment, Namespace, Pod
+from testbed.objects import (
+    Deployment,
+    Endpoints,
+    EndpointSlice,
+    Namespace,
+    Pod,
+    Service,
+)
 from testbed.topology.model import Topology
 
 SYSTEM_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -89,6 +96,24 @@ class BoundPod:
         return f"pod/{self.key[0]}/{self.key[1]}"
 
 
+@dataclass(frozen=True, slots=True)
+class BoundService:
+    """A Service with its addresses.
+
+    Attributes:
+        service: The API object; what the API server allocates is filled in.
+        load_balancer: The addresses of its load balancer (``status.loadBalancer.ingress``).
+    """
+
+    service: Service
+    load_balancer: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.service.metadata.key
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The desired state of a cluster.
@@ -102,6 +127,9 @@ class Cluster:
         pods: By namespace and name, in the order of their making.
         ordinals: Namespace and name of a Deployment → how many pods it ever had; this numbers
             the next one.
+        services: By namespace and name.
+        endpoints: By namespace and name; those that were given, not what controllers make.
+        endpoint_slices: The same.
     """
 
     topology: Topology
@@ -111,6 +139,9 @@ class Cluster:
     deployments: Mapping[tuple[str, str], Deployment] = field(default_factory=dict)
     pods: Mapping[tuple[str, str], BoundPod] = field(default_factory=dict)
     ordinals: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    services: Mapping[tuple[str, str], BoundService] = field(default_factory=dict)
+    endpoints: Mapping[tuple[str, str], Endpoints] = field(default_factory=dict)
+    endpoint_slices: Mapping[tuple[str, str], EndpointSlice] = field(default_factory=dict)
 
     def node(self, name: str) -> Node:
         """The node of that name.

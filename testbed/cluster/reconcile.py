@@ -2,23 +2,43 @@
 
 What stays keeps its name, node and address. A Deployment keeps its newest template's pods only
 (without Kubernetes' gradual rollout), adds what is missing and removes the youngest of what is too
-many. As in Kubernetes, a running pod's spec cannot be changed, and deleting a namespace or a
-Deployment deletes what is in it.
+many. As in Kubernetes, a running pod's spec cannot be changed, deleting a namespace or a Deployment
+deletes what is in it, and deleting a Service deletes the Endpoints of its name. Services have a
+module of their own, :mod:`testbed.cluster.services`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from testbed.cluster import workloads
+from testbed.cluster import services, workloads
 from testbed.cluster.ipam import Pool, wanted
-from testbed.cluster.model import SYSTEM_NAMESPACES, BoundPod, Cluster
+from testbed.cluster.model import SYSTEM_NAMESPACES, BoundPod, BoundService, Cluster
 from testbed.cluster.scheduler import Scheduler
 from testbed.errors import InputError, Where, unknown
-from testbed.objects import ADDRESS_ANNOTATION, Deployment, Namespace, Object, Pod
+from testbed.objects import (
+    ADDRESS_ANNOTATION,
+    Deployment,
+    Endpoints,
+    EndpointSlice,
+    Namespace,
+    Object,
+    Pod,
+    Service,
+)
 
 Key = tuple[str, str]
+
+_HELD = {
+    "Pod": "pods",
+    "Deployment": "deployments",
+    "Service": "services",
+    "Endpoints": "endpoints",
+    "EndpointSlice": "endpoint_slices",
+}
+"""Kind → where a cluster has the objects of a namespaced kind."""
 
 
 def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
@@ -37,8 +57,16 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
             raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
     bare = {o.metadata.key: _updated(cluster, o) for o in given if isinstance(o, Pod)}
     deployments = {o.metadata.key: _same_selector(cluster, o) for o in _deployments(given)}
-    cluster = replace(cluster, deployments={**cluster.deployments, **deployments})
-    return _settle(cluster, bare)
+    return _settle(
+        replace(
+            cluster,
+            deployments={**cluster.deployments, **deployments},
+            services=services.apply(cluster, (o for o in given if isinstance(o, Service))),
+            endpoints=_with(cluster.endpoints, given, Endpoints),
+            endpoint_slices=_with(cluster.endpoint_slices, given, EndpointSlice),
+        ),
+        bare,
+    )
 
 
 def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
@@ -49,18 +77,37 @@ def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
     Raises:
         InputError: An object does not exist, or is one that cannot be deleted.
     """
-    namespaces, deployments = dict(cluster.namespaces), dict(cluster.deployments)
-    pods = dict(cluster.pods)
+    namespaces = dict(cluster.namespaces)
+    held: dict[str, dict[Key, Any]] = {k: dict(getattr(cluster, f)) for k, f in _HELD.items()}
     for kind, namespace, name in keys:
         if kind == "Namespace":
             _drop_namespace(name, namespaces)
-        elif kind == "Deployment":
-            _drop(deployments, (namespace, name), kind)
+        elif kind in held:
+            _drop(held[kind], (namespace, name), kind)
         else:
-            _drop(pods, (namespace, name), kind)
-    deployments = {k: v for k, v in deployments.items() if k[0] in namespaces}
-    pods = {k: v for k, v in pods.items() if k[0] in namespaces}
-    return _settle(replace(cluster, namespaces=namespaces, deployments=deployments, pods=pods), {})
+            raise InputError(f"a {kind} cannot be deleted")
+        if kind == "Service":
+            held["Endpoints"].pop((namespace, name), None)
+    left: dict[str, Any] = {
+        _HELD[kind]: {k: v for k, v in objects.items() if k[0] in namespaces}
+        for kind, objects in held.items()
+    }
+    return _settle(replace(cluster, namespaces=namespaces, **left), {})
+
+
+def held(cluster: Cluster, kind: str, key: Key) -> Object | None:
+    """The object of that kind, namespace (empty for kinds without) and name, as it is held."""
+    if kind == "Namespace":
+        return cluster.namespaces.get(key[1])
+    found = getattr(cluster, _HELD[kind]).get(key) if kind in _HELD else None
+    if isinstance(found, BoundPod):
+        return found.pod
+    return found.service if isinstance(found, BoundService) else found
+
+
+def _with(old: Mapping[Key, Any], given: list[Object], kind: type[Any]) -> dict[Key, Any]:
+    """The objects of a kind that are held, with the given ones."""
+    return {**old, **{item.metadata.key: item for item in given if isinstance(item, kind)}}
 
 
 def _drop_namespace(name: str, namespaces: dict[str, Namespace]) -> None:
@@ -70,8 +117,8 @@ def _drop_namespace(name: str, namespaces: dict[str, Namespace]) -> None:
         raise InputError(f"namespace {name!r} not found")
 
 
-def _drop(held: dict[Key, Deployment] | dict[Key, BoundPod], key: Key, kind: str) -> None:
-    if held.pop(key, None) is None:
+def _drop(objects: dict[Key, Any], key: Key, kind: str) -> None:
+    if objects.pop(key, None) is None:
         raise InputError(f"{kind.lower()} {key[1]!r} not found in namespace {key[0]!r}")
 
 

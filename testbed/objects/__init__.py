@@ -2,10 +2,11 @@
 
 :func:`load` reads files, folders and standard input, :func:`parse` a text, :func:`from_manifest` a
 dictionary. An object is checked against Kubernetes' own schema and by the API server's own rules,
-gets the API server's defaults, and becomes a frozen value: :class:`Namespace`, :class:`Pod` or
-:class:`Deployment`. Its ``manifest`` is the completed object as Kubernetes JSON, without status.
-Whatever is wrong is an :class:`testbed.errors.InputError` that names file, document, line and
-field. Nothing here needs root, the network or a running lab.
+gets the API server's defaults, and becomes a frozen value: :class:`Namespace`, :class:`Pod`,
+:class:`Deployment`, :class:`Service`, :class:`Endpoints` or :class:`EndpointSlice`. Its
+``manifest`` is the completed object as Kubernetes JSON, without status. Whatever is wrong is an
+:class:`testbed.errors.InputError` that names file, document, line and field. Nothing here needs
+root, the network or a running lab.
 
 The way of the data: :mod:`~testbed.objects.files` → :mod:`~testbed.objects.yamltext` →
 :mod:`~testbed.objects.decode`, which asks :mod:`~testbed.objects.schema` and the kind's module in
@@ -14,6 +15,8 @@ the table :mod:`~testbed.objects.kinds`.
 
 from testbed.objects.decode import from_manifest
 from testbed.objects.deployment import Deployment, PodTemplate
+from testbed.objects.endpoints import Endpoints, Subset
+from testbed.objects.endpointslice import EndpointSlice, SliceEndpoint, SlicePort
 from testbed.objects.env import EnvVar, environment, expand
 from testbed.objects.files import load, parse
 from testbed.objects.kind import Kind, Object
@@ -23,6 +26,8 @@ from testbed.objects.meta import ADDRESS_ANNOTATION, Metadata, requested_address
 from testbed.objects.namespace import Namespace
 from testbed.objects.pod import Pod
 from testbed.objects.podspec import Container, ContainerPort, PodSpec
+from testbed.objects.probe import Exec, HttpGet, Probe, TcpSocket
+from testbed.objects.service import Service, ServicePort, ServiceSpec
 from testbed.objects.source import Source
 from testbed.objects.unserved import unserved_fields
 
@@ -32,7 +37,11 @@ __all__ = [
     "Container",
     "ContainerPort",
     "Deployment",
+    "EndpointSlice",
+    "Endpoints",
     "EnvVar",
+    "Exec",
+    "HttpGet",
     "Kind",
     "LabelSelector",
     "Metadata",
@@ -41,8 +50,16 @@ __all__ = [
     "Pod",
     "PodSpec",
     "PodTemplate",
+    "Probe",
     "Requirement",
+    "Service",
+    "ServicePort",
+    "ServiceSpec",
+    "SliceEndpoint",
+    "SlicePort",
     "Source",
+    "Subset",
+    "TcpSocket",
     "environment",
     "expand",
     "from_manifest",

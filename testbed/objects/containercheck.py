@@ -11,6 +11,7 @@ from typing import Any
 
 from testbed.objects import names
 from testbed.objects.env import KEYED_FIELD, PLAIN_FIELDS
+from testbed.objects.probe import validate_probes
 from testbed.objects.source import Findings, Manifest, Path
 
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -56,6 +57,7 @@ def _validate_container(container: Manifest, path: Path, findings: Findings) -> 
             findings.unsupported((*path, field), container[field], values)
     _validate_ports(container.get("ports", []), (*path, "ports"), findings)
     _validate_resources(container["resources"], (*path, "resources"), findings)
+    validate_probes(container, path, findings)
     for index, variable in enumerate(container.get("env", ())):
         _validate_env(variable, (*path, "env", index), findings)
 

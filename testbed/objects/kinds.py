@@ -6,10 +6,17 @@ it here. Every other kind that Kubernetes knows is checked against its schema an
 
 from __future__ import annotations
 
-from testbed.objects import deployment, namespace, pod
+from testbed.objects import deployment, endpoints, endpointslice, namespace, pod, service
 from testbed.objects.kind import Kind
 
-SERVED: dict[tuple[str, str], Kind] = {
-    (kind.api_version, kind.kind): kind for kind in (namespace.KIND, pod.KIND, deployment.KIND)
-}
+_KINDS = (
+    namespace.KIND,
+    pod.KIND,
+    deployment.KIND,
+    service.KIND,
+    endpoints.KIND,
+    endpointslice.KIND,
+)
+
+SERVED: dict[tuple[str, str], Kind] = {(kind.api_version, kind.kind): kind for kind in _KINDS}
 """(apiVersion, kind) → the kind."""

@@ -8,8 +8,13 @@ with the same limits and almost the same words (the regular expressions are left
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+Rule = Callable[[str], list[str]]
+"""A function of this module: the reasons why a value is refused."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _ANNOTATIONS_BYTES = 256 * 1024
@@ -21,6 +26,10 @@ _PORT_MAX = 65535
 _LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character (e.g. 'my-name' or '123-abc')"
+)
+_LABEL_1035_RULE = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
+    "alphabetic character, and end with an alphanumeric character (e.g. 'my-name' or 'abc-123')"
 )
 _SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
@@ -39,6 +48,12 @@ def dns_label(value: str) -> list[str]:
         dots = _SUBDOMAIN.fullmatch(value)
         reasons.append("must not contain dots" if dots else _LABEL_RULE)
     return reasons
+
+
+def dns_1035_label(value: str) -> list[str]:
+    """A label of DNS as RFC 1035 has it, with a letter first: names of Services."""
+    rule = [] if _LABEL_1035.fullmatch(value) else [_LABEL_1035_RULE]
+    return _too_long(value, _LABEL_BYTES) + rule
 
 
 def dns_subdomain(value: str) -> list[str]:
@@ -98,6 +113,11 @@ def port_name(value: str) -> list[str]:
     return [reason for reason, good in checks.items() if not good]
 
 
+def port_reference(value: int | str) -> list[str]:
+    """A port by number or by name (``ValidatePortNumOrName``)."""
+    return port_number(value) if isinstance(value, int) else port_name(value)
+
+
 def env_name(value: str) -> list[str]:
     """A name of an environment variable: printable ASCII but for ``=``, as since KEP-4369."""
     if all(" " <= character <= "~" and character != "=" for character in value):
@@ -105,6 +125,15 @@ def env_name(value: str) -> list[str]:
     return [
         "a valid environment variable name must consist only of printable ASCII characters "
         "other than '='"
+    ]
+
+
+def header_name(value: str) -> list[str]:
+    """A name of an HTTP header (``IsHTTPHeaderName``)."""
+    if re.fullmatch("[-A-Za-z0-9]+", value):
+        return []
+    return [
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name')"
     ]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from testbed.objects.env import EnvVar
+from testbed.objects.probe import Probe
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
@@ -43,6 +44,7 @@ class Container:
         ports: Declared ports.
         working_dir: None for the image's own.
         restart_policy: ``Always`` on a sidecar among the init containers, else None.
+        readiness_probe: What says whether it is ready; None if it is as soon as it runs.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Container:
     ports: tuple[ContainerPort, ...]
     working_dir: str | None
     restart_policy: str | None
+    readiness_probe: Probe | None = None
 
     @classmethod
     def decode(cls, manifest: Mapping[str, Any]) -> Container:
@@ -69,6 +72,7 @@ class Container:
             ),
             manifest.get("workingDir") or None,
             manifest.get("restartPolicy") or None,
+            Probe.decode(manifest.get("readinessProbe")),
         )
 
 

@@ -74,8 +74,8 @@ MANIFESTS = [
         "apiVersion: v1\nkind: Pot\n"),
     Bad(
         "kind-of-later",
-        ("f.yaml:2", "Service", "not served by this lab"),
-        "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{port: 80}]}\n",
+        ("f.yaml:2", "ConfigMap", "not served by this lab"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {a: b}\n",
     ),
     Bad("field", ("f.yaml", "containrs"), _pod().replace("containers", "containrs")),
     Bad("duplicate-pod", ("f.yaml", "document 2", "a"), _pod() + "---\n" + _pod()),

@@ -232,8 +232,8 @@ def test_host_network_takes_the_ports_of_the_host() -> None:
 
 def test_every_other_known_kind_is_refused_by_name() -> None:
     others = known().objects.keys() - SERVED.keys()
-    assert {("v1", "Service"), ("networking.k8s.io/v1", "Ingress"), ("v1", "ConfigMap")} <= others
-    served = "ConfigMap is not served by this lab; served: Deployment, Namespace, Pod"
+    assert {("v1", "Secret"), ("networking.k8s.io/v1", "Ingress"), ("v1", "ConfigMap")} <= others
+    served = "ConfigMap is not served by this lab; served: Deployment, EndpointSlice, Endpoints, "
     with pytest.raises(InputError, match=served):
         from_manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})
 
@@ -291,7 +291,9 @@ def test_unserved_fields() -> None:
 
 
 def test_unserved_fields_of_a_template_and_of_what_has_none() -> None:
-    text = DEPLOYMENT.replace("image: nginx,", "image: nginx, readinessProbe: {exec: {}},")
+    text = DEPLOYMENT.replace(
+        "image: nginx,", "image: nginx, readinessProbe: {exec: {command: [x]}},"
+    )
     expected = ["spec.template.spec.containers[0].readinessProbe"]
     assert unserved_fields(one(text)) == expected
     assert unserved_fields(one(POD)) == []
