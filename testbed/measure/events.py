@@ -100,7 +100,7 @@ def seconds(value: Any) -> float:
     found = _TIME.fullmatch(str(value)) if not isinstance(value, bool) else None
     if found is None:
         raise ValueError("no time such as 500ms, 1.5s or 2min")
-    return float(found[1]) * _UNITS[found[2]]
+    return round(float(found[1]) * _UNITS[found[2]], 9)
 
 
 def read(origin: Origin) -> tuple[Event, ...]:

@@ -179,6 +179,74 @@ def test_bad_input(
     assert not (tmp_path / "out").exists()
 
 
+EVENTFUL = """
+topology: leafspine
+cni: bgp
+settings: {nodes: 1}
+repeat: 2
+seconds: 4
+seed: 3
+events:
+  - {at: 2s, partition: n1, for: 300ms}
+  - {at: 2800ms, link: l1-sp1}
+  - {at: 3s, kill: b1/bgpd}
+scenarios:
+  outage:
+  pod-connect: {path: cross-node}
+"""
+
+
+def test_events_happen_in_every_sample_and_are_undone(begin: Begin, tmp_path: Path) -> None:
+    bench = begin(EVENTFUL)
+    _, messages = bench.communicate(timeout=120)
+    assert bench.returncode == 0, messages
+    out = tmp_path / "out"
+    frame = pd.read_parquet(out / "samples.parquet").set_index("metric")["value"]
+    assert frame["partition-1-gap"].between(0.25, 0.5).all()
+    assert frame["partition-1-end-gap"].between(0, 0.2).all()
+    assert (frame["link-2-gap"] > 0).all()
+    assert (frame["kill-3-gap"] < 0.5).all()  # the border router is not on the way
+    assert frame["outage-time"].between(0.25, 1.5).all()
+    assert frame["outage-lost"].between(200, 1500).all()
+    assert (frame["connections"] > 100).all()
+    for folder in sorted((out / "raw").glob("0000[1-4]-*")):
+        record = json.loads((folder / "events.json").read_text())
+        done = [(one["number"], one["fails"]) for one in record["happened"]]
+        assert done == [(1, True), (1, False), (2, True), (3, True), (3, False), (2, False)]
+        planned = (2.0, 2.3, 2.8, 3.0)
+        for one, at in zip(record["happened"], planned, strict=False):
+            assert one["began"] - record["start"]["monotonic"] == pytest.approx(at, abs=0.2)
+        assert (folder / "ports.json").exists()
+    assert json.loads((out / "environment.json").read_text())["options"]["events"] == [
+        {"at": 2.0, "partition": "n1", "for": 0.3},
+        {"at": 2.8, "link": "l1-sp1"},
+        {"at": 3.0, "kill": "b1/bgpd"},
+    ]
+
+
+def test_ports_of_all_samples_are_there_after_a_campaign(begin: Begin, tmp_path: Path) -> None:
+    bench = begin(SMALL.replace("repeat: 2", "repeat: 1"), "--set", "rate=1Gbit")
+    _, messages = bench.communicate(timeout=60)
+    assert bench.returncode == 0, messages
+    frame = pd.read_parquet(tmp_path / "out" / "ports.parquet")
+    assert set(frame["order"]) == {1, 2, 3, 4}
+    sent = frame[(frame["a"] == "n1") & (frame["peer"] == "s1")].groupby("path")["tx_packets"]
+    assert sent.min()["node-to-node"] > 400
+    assert sent.max()["same-node"] < 50
+
+
+def test_impairments_are_labs_side_by_side(begin: Begin, tmp_path: Path) -> None:
+    campaign = SMALL.replace("cni: [vxlan, host-gw]", "impairments: [{}, {rate: 20Mbit}]")
+    only = "  pod-throughput: {path: node-to-node, protocol: tcp, streams: 1}\n"
+    bench = begin(campaign.partition("  pod-connect")[0].replace("repeat: 2", "repeat: 1") + only)
+    _, messages = bench.communicate(timeout=60)
+    assert bench.returncode == 0, messages
+    frame = pd.read_parquet(tmp_path / "out" / "samples.parquet")
+    rates = frame[frame["metric"] == "throughput"].set_index("impairment")["value"]
+    assert set(rates.index) == {"none", "rate=20Mbit"}
+    assert rates["rate=20Mbit"] < 40e6 < rates["none"]
+
+
 def test_a_failing_link_is_survived(begin: Begin, tmp_path: Path) -> None:
     bench = begin("topology: leafspine\ncni: bgp\nrepeat: 1\nscenarios: {link-failure: }")
     _, messages = bench.communicate(timeout=120)

@@ -58,6 +58,15 @@ scenarios: {pod-latency: {path: cross-node}}
 """
 
 
+EVENTS = """
+settings: {nodes: 2}
+repeat: 1
+seconds: 10
+events: [{at: 500ms, partition: n1}]
+scenarios: {pod-connect: {path: same-node}}
+"""
+
+
 @dataclass(frozen=True)
 class Traces:
     """What a lab could leave on a machine.
@@ -279,6 +288,25 @@ def test_during_bench(killer: Killer) -> None:
         killer.ended(command, 0, 4)
         killer.nothing_left()
     killer.next_up_works()
+
+
+def test_bench_itself_during_an_event(killer: Killer) -> None:
+    killer.machine.write("events.yaml", EVENTS)
+    out = killer.machine.root / "mnt/eventful"
+    command = killer.start("bench", "events.yaml", "--out", "eventful")
+    until(lambda: list(out.glob("raw/*/client.stderr")), "the first sample begins", PATIENCE)
+    until(lambda: _partitioned(killer.machine), "its event happens", PATIENCE)
+    (bench,) = children(command.pid)
+    os.kill(bench, signal.SIGKILL)
+    command.communicate(timeout=PATIENCE)
+    killer.nothing_left()
+    killer.next_up_works()
+
+
+def _partitioned(machine: Machine) -> bool:
+    """Whether the node of the one lab has failed."""
+    failed = (machine.testbed("--lab", lab, "fail", code=None) for lab in machine.labs())
+    return any(done.stdout == "node n1\n" for done in failed)
 
 
 def test_of_the_daemon_in_the_sandbox(killer: Killer) -> None:

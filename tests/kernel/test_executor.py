@@ -355,6 +355,55 @@ def test_a_device_is_set_down_and_up(kernel: Any) -> None:
         kernel.executor.set_device("node/n1", "eth7", up=True)
 
 
+def test_what_a_device_loses_when_it_is_set_down_is_made_again(kernel: Any) -> None:
+    veth = Veth("eth0", "eth0", "node/n2", "0a:58:00:00:00:01", 1500)
+    other = Veth("eth1", "eth0", "node/n3", "0a:58:00:00:00:02", 1500)
+    hops = (NextHop("192.168.0.2", "eth0"), NextHop("192.168.1.2", "eth1"))
+    part = NamespacePlan(
+        links=(veth, other),
+        addresses=(Address("eth0", "192.168.0.1/24"), Address("eth1", "192.168.1.1/24")),
+        neighbours=(Neighbour("eth0", "192.168.0.2", "0a:58:00:00:00:09"),),
+        routes=(
+            Route("0.0.0.0/0", (NextHop("192.168.0.2", "eth0"),)),
+            Route("10.0.0.0/8", hops),
+            Route("10.9.0.0/16", hops[1:]),
+        ),
+    )
+    kernel.become(node_n1=part, node_n2=NamespacePlan(), node_n3=NamespacePlan())
+
+    def seen() -> list[str]:
+        lines = kernel.say("node/n1", "ip route") + kernel.say("node/n1", "ip neigh show nud all")
+        return sorted(line for line in lines.splitlines() if "NOARP" not in line)
+
+    before = seen()
+    kernel.executor.set_device("node/n1", "eth0", up=False, part=part)
+    assert not [line for line in seen() if line.startswith(("default", "192.168.0"))]
+    kernel.executor.set_device("node/n1", "eth0", up=True, part=part)
+    assert seen() == before
+
+
+def test_devices_count(kernel: Any) -> None:
+    kernel.become(node_n1=N1, node_n2=N2)
+    asked = {"node/n1": ["n1-eth0", "lo"], "node/n2": ["n2-eth0"]}
+    kernel.say("node/n1", "ping -c 1 192.168.0.12")  # ARP is done with
+    before = kernel.executor.counters(asked)
+    kernel.say("node/n1", "ping -c 3 -i 0.01 -s 1000 192.168.0.12")
+    after = kernel.executor.counters(asked)
+    here, there = (
+        [new - old for new, old in zip(after[end], before[end], strict=True)]
+        for end in (("node/n1", "n1-eth0"), ("node/n2", "n2-eth0"))
+    )
+    # rx and tx packets, rx and tx bytes, rx and tx dropped
+    assert here[:4] == [3, 3, 3 * 1042, 3 * 1042]
+    assert [there[i] for i in (1, 0, 3, 2)] == here[:4]
+    told = kernel.ask("node/n1", "ip -s link show n1-eth0")[0]["stats64"]
+    counted = after["node/n1", "n1-eth0"]
+    assert (told["rx"]["packets"], told["tx"]["bytes"]) == (counted.rx_packets, counted.tx_bytes)
+    assert after["node/n1", "lo"] == before["node/n1", "lo"]
+    with pytest.raises(LabError, match=r"^node/n1 has no interface eth7$"):
+        kernel.executor.counters({"node/n1": ["eth7"]})
+
+
 def test_the_tests_own_network_is_not_touched(kernel: Any) -> None:
     def ours() -> tuple[str, list[str]]:
         devices = sorted(p.name for p in Path("/sys/class/net").iterdir())

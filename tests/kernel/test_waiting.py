@@ -95,6 +95,25 @@ def test_a_route_gets_its_other_way_later(node: Any) -> None:
     assert time.monotonic() - began > SOON
 
 
+def test_a_route_that_goes_again_is_missing(node: Any) -> None:
+    way = "10.0.0.0/16 via 192.168.0.2"
+    lines = (f"ip route del {way}", "ip route add 10.1.0.0/16 via 192.168.0.2")
+    node.say("node/n1", f"ip route add {way}")
+    later(node, *lines)
+    expected = (ExpectedRoute("10.0.0.0/16"), ExpectedRoute("10.1.0.0/16"))
+    assert wait(node, SOON * 8, *expected) == {"node/n1": ["10.0.0.0/16"]}
+
+
+def test_silence_is_waited_for(node: Any) -> None:
+    """What is there at first may go and come again while daemons act on a failure."""
+    way = "10.0.0.0/16 nexthop via 192.168.0.2 nexthop via 192.168.1.2"
+    node.say("node/n1", f"ip route add {way}")
+    later(node, "ip route replace 10.0.0.0/16 via 192.168.0.2", f"ip route replace {way}")
+    expected, began = {"node/n1": (ExpectedRoute("10.0.0.0/16", 2),)}, time.monotonic()
+    assert node.executor.wait_for_routes(expected, PATIENCE, silence=4 * SOON) == {}
+    assert 5 * SOON < time.monotonic() - began < PATIENCE / 2
+
+
 def test_missing_ones_are_named_at_the_deadline(node: Any) -> None:
     node.say("node/n1", "ip route add 10.0.0.0/16 via 192.168.0.2")
     node.say("node/n1", "ip route add 10.4.0.0/16 via 192.168.0.2 table 7")
