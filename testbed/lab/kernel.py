@@ -192,7 +192,9 @@ KERNEL: Mapping[str, KernelFeature] = {
         f"qdisc replace dev {DEVICE} ingress",
     ),
     "u32": _filter("CONFIG_NET_CLS_U32", "filters by bits", "cls_u32", "u32 match u32 0 0"),
-    "matchall": _filter("CONFIG_NET_CLS_MATCHALL", "a filter of all", "cls_matchall", "matchall"),
+    "matchall": _filter(
+        "CONFIG_NET_CLS_MATCHALL", "a filter of all", "cls_matchall", "matchall classid 1:1"
+    ),
     "flower": _filter("CONFIG_NET_CLS_FLOWER", "filters by fields", "cls_flower", "flower"),
     "cls_bpf": _filter(
         "CONFIG_NET_CLS_BPF", "eBPF dataplanes", "cls_bpf", "bpf bytecode '1,6 0 0 4294967295,'"

@@ -49,8 +49,9 @@ class Trial:
         self._route.link("add", ifname=f"p{kind}", kind=kind, **options)
 
     def link_above(self, kind: str, **options: Any) -> None:
-        """Makes an interface of a kind on top of another."""
+        """Makes an interface of a kind on top of another, which may bear one kind only."""
         self.link(kind, link=self.device, **options)
+        self._route.link("del", ifname=f"p{kind}")
 
     def tc(self, *commands: str) -> None:
         """Carries out commands in which ``probe0`` may be named."""
