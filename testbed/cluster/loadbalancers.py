@@ -26,16 +26,18 @@ ANNOTATIONS = ("metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIP
 Key = tuple[str, str]
 
 
-def balance(services: Mapping[Key, BoundService], given: Iterable[Key]) -> dict[Key, BoundService]:
-    """The Services with the addresses of their load balancers.
+def balance(
+    changed: Mapping[Key, BoundService], others: Iterable[BoundService]
+) -> dict[Key, BoundService]:
+    """Services with the addresses of their load balancers.
 
     Args:
-        services: All Services; those that were not given keep what they have.
-        given: Those that are new or changed.
+        changed: Those that are new or changed, with the addresses that they had.
+        others: All others; they keep what they have.
     """
-    result = dict(services)
-    changed = {key: services[key] for key in given}
-    others = (bound for key, bound in services.items() if key not in changed)
+    result = dict(changed)
+    if all(b.service.spec.type != "LoadBalancer" and not b.load_balancer for b in result.values()):
+        return result
     used = {address for bound in others for address in bound.load_balancer}
     asking = {key: asked(bound.service) for key, bound in changed.items()}
     for key, bound in sorted(changed.items(), key=lambda item: not asking[item[0]]):

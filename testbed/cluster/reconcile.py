@@ -9,7 +9,7 @@ module of their own, :mod:`testbed.cluster.services`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -66,6 +66,7 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
             endpoint_slices=_with(cluster.endpoint_slices, given, EndpointSlice),
         ),
         bare,
+        deployments.keys(),
     )
 
 
@@ -92,7 +93,7 @@ def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
         _HELD[kind]: {k: v for k, v in objects.items() if k[0] in namespaces}
         for kind, objects in held.items()
     }
-    return _settle(replace(cluster, namespaces=namespaces, **left), {})
+    return _settle(replace(cluster, namespaces=namespaces, **left), {}, ())
 
 
 def held(cluster: Cluster, kind: str, key: Key) -> Object | None:
@@ -163,10 +164,16 @@ def _updated(cluster: Cluster, pod: Pod) -> Pod:
     return pod
 
 
-def _settle(cluster: Cluster, bare: dict[Key, Pod]) -> Cluster:
-    """Removes pods that have no reason any more, and places those that have no place yet."""
-    hashes = {k: workloads.template_hash(d) for k, d in cluster.deployments.items()}
-    kept = {key: bound for key, bound in cluster.pods.items() if _has_reason(hashes, bound)}
+def _settle(cluster: Cluster, bare: dict[Key, Pod], changed: Collection[Key]) -> Cluster:
+    """Removes pods that have no reason any more, and places those that have no place yet.
+
+    Args:
+        cluster: The cluster, all but its pods as it is to be.
+        bare: Pods that were given.
+        changed: Deployments that were given.
+    """
+    hashes = {k: workloads.template_hash(cluster.deployments[k]) for k in changed}
+    kept = {k: bound for k, bound in cluster.pods.items() if _has_reason(cluster, hashes, bound)}
     missing: list[tuple[Pod, str | None]] = []
     for key, pod in bare.items():
         if key in kept:
@@ -174,8 +181,11 @@ def _settle(cluster: Cluster, bare: dict[Key, Pod]) -> Cluster:
         else:
             missing.append((pod, None))
     ordinals = dict(cluster.ordinals)
+    owned: dict[Key, list[Key]] = {}
+    for key, bound in kept.items():
+        owned.setdefault((key[0], bound.owner or ""), []).append(key)
     for key, deployment in cluster.deployments.items():
-        own = [k for k, b in kept.items() if (k[0], b.owner) == key]
+        own = owned.get(key, [])
         for surplus in own[deployment.replicas :]:
             del kept[surplus]
         first, lack = ordinals.get(key, 0), max(0, deployment.replicas - len(own))
@@ -185,15 +195,22 @@ def _settle(cluster: Cluster, bare: dict[Key, Pod]) -> Cluster:
     return replace(cluster, pods=_bind(cluster, kept, missing), ordinals=ordinals)
 
 
-def _has_reason(hashes: dict[Key, str], bound: BoundPod) -> bool:
+def _has_reason(cluster: Cluster, hashes: dict[Key, str], bound: BoundPod) -> bool:
     """Whether nobody owns the pod, or its owner exists and still has the pod's template."""
-    return bound.owner is None or hashes.get((bound.key[0], bound.owner)) == bound.template_hash
+    if bound.owner is None:
+        return True
+    owner = (bound.key[0], bound.owner)
+    return owner in cluster.deployments and hashes.get(owner, bound.template_hash) == (
+        bound.template_hash
+    )
 
 
 def _bind(
     cluster: Cluster, kept: dict[Key, BoundPod], missing: list[tuple[Pod, str | None]]
 ) -> dict[Key, BoundPod]:
     """Gives nodes and addresses; pods that ask for an address come first, so that it is free."""
+    if not missing:
+        return kept
     used = {bound.address for bound in kept.values()}
     scheduler = Scheduler(cluster.nodes, kept.values())
     pools = {node.name: Pool(node, used) for node in cluster.nodes}

@@ -14,8 +14,10 @@ from testbed.objects.source import Findings, Manifest
 
 def held(spec: Manifest) -> set[int]:
     """The node ports that a specification has or asks for, the health check's among them."""
+    if not spec or not needs_node_ports(spec):
+        return set()
     found = {port["nodePort"] for port in spec.get("ports", ()) if "nodePort" in port}
-    if spec and needs_health_check(spec) and "healthCheckNodePort" in spec:
+    if needs_health_check(spec) and "healthCheckNodePort" in spec:
         found.add(spec["healthCheckNodePort"])
     return found
 
@@ -29,6 +31,8 @@ def claim(spec: Manifest, old: Manifest, pool: NodePorts, findings: Findings) ->
         pool: What is free; what the Service keeps is not.
         findings: Takes what cannot be had.
     """
+    if not needs_node_ports(spec):
+        return
     mine, seen = held(old), set()
     for index, port in enumerate(spec.get("ports", ())):
         wish = (0 if old else port["port"], port.get("nodePort"))

@@ -19,8 +19,9 @@ from testbed.cluster.model import BoundService, Cluster
 from testbed.cluster.serviceupdate import check_unchanged, keep_allocated
 from testbed.cluster.vips import ClusterIps, NodePorts, Refused
 from testbed.objects import Service
+from testbed.objects.addresses import parse
 from testbed.objects.service import decode
-from testbed.objects.serviceform import HEADLESS
+from testbed.objects.serviceform import HEADLESS, NODE_PORTED
 from testbed.objects.source import Findings, Manifest, Origin
 
 Key = tuple[str, str]
@@ -50,15 +51,17 @@ def apply(cluster: Cluster, given: Iterable[Service]) -> dict[Key, BoundService]
         InputError: A field would change that cannot, or an address or a port cannot be had.
     """
     requests = {item.metadata.key: _request(cluster, item) for item in given}
-    bound = dict(cluster.services)
+    if not requests:
+        return dict(cluster.services)
+    old, made = cluster.services, {}
     _allocate(cluster, requests)
     for key, request in requests.items():
         item = request.service
         service = decode({**item.manifest, "spec": request.spec}, item.source)
-        bound[key] = BoundService(service, bound[key].load_balancer if key in bound else ())
-    balanced = balance(bound, requests)
-    # What has not changed is the same value as before, so that looking for changes is cheap.
-    return balanced | {k: b for k, b in cluster.services.items() if b == balanced[k]}
+        made[key] = BoundService(service, old[key].load_balancer if key in old else ())
+    made = balance(made, (bound for key, bound in old.items() if key not in made))
+    # What has not changed stays the same value, so that looking for changes is cheap.
+    return {**old, **{k: b for k, b in made.items() if old.get(k) != b}}
 
 
 def _request(cluster: Cluster, service: Service) -> _Request:
@@ -67,6 +70,9 @@ def _request(cluster: Cluster, service: Service) -> _Request:
     spec = {**service.manifest["spec"]}
     if "ports" in spec:
         spec["ports"] = [dict(port) for port in spec["ports"]]
+    if "clusterIPs" in spec:
+        spec["clusterIPs"] = [str(parse(text) or text) for text in spec["clusterIPs"]]
+        spec["clusterIP"] = spec["clusterIPs"][0]
     findings = Findings(Origin(service.source))
     keep_allocated(spec, old)
     if spec["type"] != "ExternalName":
@@ -78,12 +84,13 @@ def _request(cluster: Cluster, service: Service) -> _Request:
 
 def _allocate(cluster: Cluster, requests: dict[Key, _Request]) -> None:
     """Fills in cluster IPs and node ports: those asked for, then those that are not."""
-    others = [b.service.manifest["spec"] for k, b in cluster.services.items() if k not in requests]
+    others = [b.service.spec for k, b in cluster.services.items() if k not in requests]
     kept = [set(_addresses(r.spec)) & set(_addresses(r.old)) for r in requests.values()]
-    used = {address for spec in others for address in _addresses(spec)}
+    used = {address for spec in others for address in spec.cluster_ips}
     addresses = ClusterIps(cluster.options.service_cidr, used.union(*kept))
     held = [serviceports.held(r.spec) & serviceports.held(r.old) for r in requests.values()]
-    ports = NodePorts(set().union(*map(serviceports.held, others), *held))
+    outer = [port for spec in others if spec.type in NODE_PORTED for port in spec.node_ports]
+    ports = NodePorts({*outer}.union(*held))
     for step in (_claim, _take):
         for request in requests.values():
             step(request, addresses, ports)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
+from typing import Generic, TypeVar
 
 from testbed.objects.addresses import parse
 
@@ -24,41 +25,38 @@ NODE_PORTS = range(30_000, 32_768)
 KUBERNETES = ("default", "kubernetes")
 """The Service of the API server."""
 
-_ALLOCATED = "already allocated"
+T = TypeVar("T")
 
 
 class Refused(Exception):
     """Why an address or a port cannot be had, in the allocators' words."""
 
 
-class Band:
-    """What is free of a range with a band for those who ask.
+class Pool(Generic[T]):
+    """What is free of a range.
 
     Args:
-        values: The range.
-        lower: Size of its lower band.
+        values: The range, in the order in which it is given away.
         used: What is taken of it; may have others in it.
     """
 
-    def __init__(self, values: range, lower: int, used: Iterable[int]) -> None:
-        self._used = set(used)
-        self._next: Iterator[int] = chain(values[lower:], values[:lower])
+    def __init__(self, values: Iterable[T], used: Iterable[T]) -> None:
+        self._values, self._used = iter(values), set(used)
 
-    def claim(self, value: int) -> bool:
+    def claim(self, value: T) -> bool:
         """Takes this one; whether it was free."""
         free = value not in self._used
         self._used.add(value)
         return free
 
-    def take(self) -> int:
-        """Takes the lowest free one of the upper band, else of the lower.
+    def take(self) -> T:
+        """Takes the next one that is free.
 
         Raises:
             Refused: The range is full.
         """
-        for value in self._next:
-            if value not in self._used:
-                self._used.add(value)
+        for value in self._values:
+            if self.claim(value):
                 return value
         raise Refused("range is full")
 
@@ -68,16 +66,16 @@ class ClusterIps:
 
     Args:
         cidr: The range; network and broadcast address are not for Services.
-        used: Those that Services have.
+        used: Those that Services have, as :class:`IPv4Address` writes them.
     """
 
     def __init__(self, cidr: str, used: Iterable[str]) -> None:
         self._cidr = IPv4Network(cidr)
         first, last = int(self._cidr[1]), int(self._cidr.broadcast_address) - 1
-        self._range = range(first, last + 1)
-        taken = {int(address) for address in map(parse, used) if address is not None}
-        self._band = Band(self._range, _lower(self._cidr.num_addresses, 16, 256), {first, *taken})
-        self._first = first if first not in taken else None
+        self._range, own, taken = range(first, last + 1), str(self._cidr[1]), set(used)
+        order = _banded(self._range, _lower(self._cidr.num_addresses, 16, 16, 256))
+        self._pool = Pool(map(str, map(IPv4Address, order)), {own, *taken})
+        self._own = None if own in taken else own
 
     def claim(self, text: str, holder: tuple[str, str]) -> None:
         """Takes the address that a Service asks for.
@@ -86,15 +84,15 @@ class ClusterIps:
             Refused: It is not in the range, or taken.
         """
         address = parse(text)
-        if address is None or int(address) not in self._range or address.version != 4:
+        if not isinstance(address, IPv4Address) or int(address) not in self._range:
             raise Refused(
                 f"the provided IP ({text}) is not in the valid range. "
                 f"The range of valid IPs is {self._cidr}"
             )
-        if int(address) == self._first and holder == KUBERNETES:
-            self._first = None
-        elif not self._band.claim(int(address)):
-            raise Refused(f"provided IP is {_ALLOCATED}")
+        if holder == KUBERNETES and str(address) == self._own:
+            self._own = None
+        elif not self._pool.claim(str(address)):
+            raise Refused("provided IP is already allocated")
 
     def take(self, holder: tuple[str, str]) -> str:
         """An address for a Service that asks for none.
@@ -102,10 +100,10 @@ class ClusterIps:
         Raises:
             Refused: The range is full.
         """
-        if holder == KUBERNETES and self._first is not None:
-            value, self._first = self._first, None
-            return str(IPv4Address(value))
-        return str(IPv4Address(self._band.take()))
+        if holder == KUBERNETES and self._own is not None:
+            own, self._own = self._own, None
+            return own
+        return self._pool.take()
 
 
 class NodePorts:
@@ -116,7 +114,7 @@ class NodePorts:
     """
 
     def __init__(self, used: Iterable[int]) -> None:
-        self._band = Band(NODE_PORTS, min(max(16, len(NODE_PORTS) // 32), 128), used)
+        self._pool = Pool(_banded(NODE_PORTS, _lower(len(NODE_PORTS), 32, 16, 128)), used)
 
     def claim(self, port: int) -> None:
         """Takes the port that a Service asks for.
@@ -129,8 +127,8 @@ class NodePorts:
                 "provided port is not in the valid range. "
                 f"The range of valid ports is {NODE_PORTS[0]}-{NODE_PORTS[-1]}"
             )
-        if not self._band.claim(port):
-            raise Refused(f"provided port is {_ALLOCATED}")
+        if not self._pool.claim(port):
+            raise Refused("provided port is already allocated")
 
     def take(self) -> int:
         """A port for a Service that asks for none.
@@ -138,9 +136,14 @@ class NodePorts:
         Raises:
             Refused: The range is full.
         """
-        return self._band.take()
+        return self._pool.take()
 
 
-def _lower(size: int, least: int, most: int) -> int:
-    """The size of the lower band: a sixteenth, within bounds; none in a small range."""
-    return 0 if size <= least else min(max(least, size // 16), most)
+def _lower(size: int, step: int, least: int, most: int) -> int:
+    """The size of a range's lower band: one ``step``th, within bounds; none in a small range."""
+    return 0 if size <= least else min(max(least, size // step), most)
+
+
+def _banded(values: range, lower: int) -> Iterator[int]:
+    """The values of a range, its lower band last."""
+    return chain(values[lower:], values[:lower])

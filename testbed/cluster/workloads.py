@@ -19,11 +19,13 @@ HASH_LABEL = "pod-template-hash"
 _STRIDE = 8868083  # no multiple of 3: successive pods' suffixes differ, and only repeat at the end
 
 
-def _hash(text: str) -> int:
+def hashed(text: str) -> int:
+    """A number that follows from a text and looks like chance."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
 
 
-def _word(number: int, length: int) -> str:
+def word(number: int, length: int) -> str:
+    """A number as letters of Kubernetes' alphabet."""
     letters = []
     for _ in range(length):
         number, letter = divmod(number, len(_ALPHABET))
@@ -33,13 +35,13 @@ def _word(number: int, length: int) -> str:
 
 def template_hash(deployment: Deployment) -> str:
     """Ten characters that change when the pod template does."""
-    return _word(_hash(json.dumps(deployment.manifest["spec"]["template"], sort_keys=True)), 10)
+    return word(hashed(json.dumps(deployment.manifest["spec"]["template"], sort_keys=True)), 10)
 
 
 def _pod_name(deployment: Deployment, middle: str, ordinal: int) -> str:
     name = deployment.metadata.name
-    first = _hash(f"{deployment.metadata.namespace}/{name}")
-    return f"{name}-{middle}-{_word(first + ordinal * _STRIDE, 5)}"
+    first = hashed(f"{deployment.metadata.namespace}/{name}")
+    return f"{name}-{middle}-{word(first + ordinal * _STRIDE, 5)}"
 
 
 def make_pods(deployment: Deployment, ordinals: Sequence[int]) -> list[Pod]:

@@ -106,6 +106,12 @@ class ServiceSpec:
     traffic_distribution: str | None
 
     @property
+    def node_ports(self) -> tuple[int, ...]:
+        """All its node ports, the health check's among them."""
+        found = (*(port.node_port for port in self.ports), self.health_check_node_port)
+        return tuple(port for port in found if port)
+
+    @property
     def headless(self) -> bool:
         """Whether it asks for no cluster IP (``clusterIP: None``)."""
         return self.cluster_ips == (HEADLESS,)

@@ -13,6 +13,9 @@ HEADLESS = "None"
 VIRTUAL = ("ClusterIP", "NodePort", "LoadBalancer")
 """The types of Services that have a cluster IP."""
 
+NODE_PORTED = ("NodePort", "LoadBalancer")
+"""The types of Services that have node ports."""
+
 _POINTERS = frozenset(
     {
         "allocateLoadBalancerNodePorts",
@@ -58,7 +61,7 @@ def externally_accessible(spec: Manifest) -> bool:
 
 def needs_node_ports(spec: Manifest) -> bool:
     """Whether the Service's type has node ports."""
-    return spec["type"] in {"NodePort", "LoadBalancer"}
+    return spec["type"] in NODE_PORTED
 
 
 def needs_health_check(spec: Manifest) -> bool:
