@@ -20,9 +20,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from testbed.errors import LabError, MissingError
+from testbed.errors import LabError
 from testbed.lab.executor import Executor
-from testbed.lab.features import program
+from testbed.lab.features import program, require
 from testbed.lab.hosts import Daemons
 from testbed.plan import targets
 from testbed.plan.model import FABRIC, NamespacePlan, Plan
@@ -34,7 +34,6 @@ Fault = tuple[str, str]
 _TABLE = "testbed-partition"
 _LOST = 0x7E57  # a mark of packets that are on their way to be dropped
 _FIRST = -500  # before all other chains at a hook
-_HINT = "It needs nftables at the netdev egress hook (Linux 5.16): testbed vm has such a kernel."
 
 
 class Faults:
@@ -108,19 +107,14 @@ class Faults:
             self._executor.set_device(where, device, up=up, part=part)
 
     def _node(self, name: str, up: bool) -> None:
-        nft = program("nft")
-        if nft is None:
-            hint = "Install the Debian package nftables: apt-get install nftables"
-            raise MissingError("this machine lacks nft (partitions of nodes)", hint=hint)
         devices = [interface.name for interface in self._topology.host(name).interfaces]
         commands = [{"delete": {"table": _table()}}] if up else list(_partition(devices))
         where, text = targets.namespace(self._topology, name), json.dumps({"nftables": commands})
         try:
-            self._executor.feed(where, [nft, "-j", "-f", "-"], text)
-        except LabError as error:
-            if up:
-                raise
-            raise MissingError(f"the kernel does not partition {error}", hint=_HINT) from None
+            self._executor.feed(where, [program("nft") or "nft", "-j", "-f", "-"], text)
+        except (LabError, OSError):
+            require(targets.NEEDS["node"])  # if that is the reason, it says what to do
+            raise
 
     def _daemon(self, name: str, up: bool) -> None:
         host, daemon = targets.daemon(self._plan(), name)

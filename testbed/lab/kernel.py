@@ -93,6 +93,10 @@ _FLOWTABLE = f"""table ip probe_flow {{
  chain forward {{ type filter hook forward priority 0; ip protocol tcp flow add @f; }}
 }}
 """
+_EGRESS = f"""table netdev probe_egress {{
+ chain out {{ type filter hook egress device "{DEVICE}" priority 0; fwd to "lo"; }}
+}}
+"""
 _ENDS = ("192.0.2.1", "192.0.2.2")
 _CLONE_NEWUSER = 0x10000000
 _F = KernelFeature
@@ -236,6 +240,13 @@ KERNEL: Mapping[str, KernelFeature] = {
         "a short cut for established connections",
         lambda kernel: kernel.nft(_FLOWTABLE),
         "nft_flow_offload",
+        tool="nft",
+    ),
+    "nft-egress": _F(
+        "CONFIG_NETFILTER_EGRESS and CONFIG_NFT_FWD_NETDEV",
+        "partitions of nodes",
+        lambda kernel: kernel.nft(_EGRESS),
+        "nft_fwd_netdev",
         tool="nft",
     ),
     "bpf": _F("CONFIG_BPF_SYSCALL", "eBPF dataplanes", _alone(trial.bpf)),

@@ -35,6 +35,7 @@ def _declared() -> Iterator[tuple[str, tuple[str, ...]]]:
     yield EVERY, EVERY_LAB
     yield from _links()
     yield from _topologies()
+    yield from _failures()
     for kind, package, attribute in (
         ("CNI mode", "cni_modes", "mode"),
         ("scenario", "scenarios", "scenario"),
@@ -53,6 +54,13 @@ def _links() -> Iterator[tuple[str, tuple[str, ...]]]:
     for key in KEYS:
         one: dict[str, Any] = {key: 1}
         yield f"link {key}", (*Impairment("", 1500, Limits(**one)).needs, "tc")
+
+
+def _failures() -> Iterator[tuple[str, tuple[str, ...]]]:
+    from testbed.plan.targets import NEEDS
+
+    for kind, needs in NEEDS.items():
+        yield f"failure of a {kind}", needs
 
 
 def _topologies() -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -29,9 +29,11 @@ from testbed.lab.start import running
 from testbed.measure import ports
 from testbed.measure.contract import Reading, scenarios
 from testbed.measure.cpu import Window
+from testbed.measure.events import KINDS
 from testbed.measure.injection import Injection
 from testbed.measure.schedule import Slot, Variant, warm_up
 from testbed.measure.session import Session, rows
+from testbed.plan.targets import NEEDS
 
 STEAL = 0.02
 """Share of the machine's core-seconds."""
@@ -64,7 +66,10 @@ def run(session: Session, progress: Progress) -> None:
         LabError: A lab could not be started or has ended, or a tool has failed. What has been
             measured until then is in the journal.
     """
-    require({need for name in session.campaign.scenarios for need in scenarios.get(name).needs})
+    campaign = session.campaign
+    needs = {need for name in campaign.scenarios for need in scenarios.get(name).needs}
+    kinds = {KINDS[event.kind] for event in campaign.events}
+    require(needs | {need for kind in kinds for need in NEEDS.get(kind, ())})
     session.begin()
     with contextlib.ExitStack() as stack:
         labs: dict[Variant, Lab] = {}

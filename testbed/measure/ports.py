@@ -25,15 +25,23 @@ Port = Mapping[str, Any]
 
 
 def difference(before: Sequence[Port], after: Sequence[Port]) -> list[dict[str, Any]]:
-    """What was counted between two moments, end by end."""
+    """What was counted between two moments, end by end.
+
+    A counter that is less than before began anew meanwhile, as a switch's does that is killed and
+    started again: then it is as it stands.
+    """
     earlier = {(port["a"], port["interface"]): port for port in before}
     return [
         {
             **{key: port[key] for key in ("a", "interface", "peer")},
-            **{k: port[k] - earlier[port["a"], port["interface"]][k] for k in COUNTERS},
+            **{k: _grown(earlier[port["a"], port["interface"]][k], port[k]) for k in COUNTERS},
         }
         for port in after
     ]
+
+
+def _grown(before: int, after: int) -> int:
+    return after - before if after >= before else after
 
 
 def store(ports: Sequence[Port], raw: Path) -> None:

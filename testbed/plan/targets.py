@@ -16,12 +16,17 @@ switches together) before its own. Pure: campaigns are checked by this before an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from testbed.errors import InputError, Where, unknown
 from testbed.plan.model import Daemon, NamespacePlan, Plan
 from testbed.topology.model import Link, Topology
 
 KINDS = ("link", "node", "daemon")
 """The kinds of what can fail."""
+
+NEEDS: Mapping[str, tuple[str, ...]] = {"node": ("nft-egress",)}
+"""What failing a kind needs of the machine, as ``testbed doctor`` names it."""
 
 
 def links(topology: Topology, name: str, where: Where | None = None) -> tuple[Link, ...]:

@@ -78,14 +78,6 @@ class Namespaces:
         assert (kind, namespace) == ("pods", "bench")
         return [{"metadata": {"name": k}, "spec": {"nodeName": v}} for k, v in NODES.items()]
 
-    @property
-    def info(self) -> dict[str, Any]:
-        links = [{"a": "fabric", "b": target} for target in TARGETS if target != "fabric"]
-        return {"fabric": {"links": links}}
-
-    def set_link(self, a: str, b: str, *, up: bool) -> None:
-        self.port(b, up=up)
-
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Namespaces]:

@@ -29,6 +29,11 @@ def test_the_difference_is_of_the_same_end() -> None:
     ]
 
 
+def test_counters_that_began_anew() -> None:
+    before, after = [counted(0, tx_packets=9)], [counted(0, tx_packets=2)]
+    assert ports.difference(before, after) == [counted(0, tx_packets=2)]
+
+
 def test_all_samples_are_in_one_tidy_file(tmp_path: Path) -> None:
     samples = []
     for order, path in enumerate(["near", None], 1):
