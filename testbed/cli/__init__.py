@@ -37,11 +37,18 @@ COMMANDS = {
 }
 """Name → one line for the help; the module of the same name has the command."""
 
+ARGUMENTS = "testbed.arguments"
+"""Where a context's ``meta`` has the command line: ``--vm`` of a command runs it again."""
+
 _INTERRUPTED = 130
 
 
 class _Commands(click.Group):
     """Knows all commands by name, and imports one when it is wanted."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

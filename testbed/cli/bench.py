@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from testbed.cli.invm import rerun, vm_option
+
 if TYPE_CHECKING:
     from testbed.measure.campaign import Campaign
     from testbed.measure.session import Session
@@ -40,18 +42,43 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder [results/TIME].")
 @click.option("--resume", is_flag=True, help="Go on where a run that was ended stopped.")
 @click.option("--dry-run", is_flag=True, help="Print the order of the samples; measure nothing.")
-def command(*, out: Path | None, resume: bool, dry_run: bool, **given: Any) -> None:
+@vm_option
+@click.pass_context
+def command(
+    ctx: click.Context, /, *, out: Path | None, resume: bool, dry_run: bool, vm: bool, **given: Any
+) -> int | None:
     """Measures what the file CAMPAIGN says, or scenarios/default.yaml, and writes a results folder.
 
     Keeps one lab per topology, CNI mode and proxy mode up at once and measures them in turns, in an
     order drawn anew for each repetition. Prints the comparison; the report is in the folder.
     """
+    if vm:
+        return _in_vm(ctx, out)
     session = _session(given, out, resume)
     if dry_run:
         for slot in session.slots:
             click.echo(slot)
-        return
+        return None
     _measure(session)
+    return None
+
+
+def _in_vm(ctx: click.Context, out: Path | None) -> int:
+    """The same in the virtual machine, which writes only to folders that exist."""
+    from testbed.errors import InputError, Where
+
+    if out is None:
+        return rerun(ctx)
+    before = out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: {error.strerror}", where=Where("--out")) from None
+    try:
+        return rerun(ctx, writable=[out])
+    finally:
+        if not before and not any(out.iterdir()):
+            out.rmdir()
 
 
 def _session(given: Mapping[str, Any], out: Path | None, resume: bool) -> Session:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from testbed import defaults
+from testbed.cli.invm import rerun, vm_option
+from testbed.cli.options import resolve_spec, spec_options
 
 if TYPE_CHECKING:
-    from testbed.conformance.contract import Check
+    from testbed.conformance.contract import Check, Suite
+    from testbed.lab.client import Lab
 
+_WAIT = 120.0  # seconds for a lab of its own to get ready, be it in software emulation
 _SHOWN = 5  # failures of a check in the table
 
 
@@ -17,31 +27,63 @@ _SHOWN = 5  # failures of a check in the table
 @click.option(
     "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-@click.pass_obj
-def command(lab: str, suite: str, output: str) -> None:
-    """Check by real traffic that the running lab is what a Kubernetes cluster network must be.
+@spec_options
+@vm_option
+@click.pass_context
+def command(ctx: click.Context, /, suite: str, output: str, vm: bool, **chosen: Any) -> int | None:
+    """Check by real traffic that a lab is what a Kubernetes cluster network must be.
 
-    Exit code 1 if a check fails. Pods that a suite needs beyond those of the lab are added for its
-    time only.
-    """
+    The lab is the one that runs. With options of `up` it is a lab of its own that ends with the
+    command; with --vm it always is. Exit code 1 if a check fails. Pods that a suite needs beyond
+    those of the lab are added for its time only.
+
+    \b
+    testbed conformance                           the lab that runs
+    testbed conformance --cni bgp -t leafspine    a lab for the time of the checks
+    testbed conformance --vm --cni bgp            the same in a virtual machine
+    """  # noqa: D301 - \b is click's
     from testbed.conformance.contract import suites
-    from testbed.errors import NotSo, Where
+    from testbed.errors import Where
     from testbed.lab.client import Lab
 
-    chosen = suites.get(suite, Where("--suite"))
+    own = any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in chosen)
+    if vm:
+        return rerun(ctx, () if own else ("--topology", defaults.TOPOLOGY))
+    found = suites.get(suite, Where("--suite"))
     _end_tidily()
-    running = Lab(lab)
+    with _own_lab(chosen) if own else nullcontext(Lab(ctx.obj)) as lab:
+        _check(lab, suite, found, output)
+    return None
+
+
+def _own_lab(chosen: Mapping[str, Any]) -> AbstractContextManager[Lab]:
+    """A lab for the time of a ``with`` block, under a name that nobody else has."""
+    from testbed.lab.start import running
+
+    name = f"conformance-{os.getpid()}"
+    click.echo(f"  starting lab {name!r}", err=True)
+    return running(name, resolve_spec(**chosen), _WAIT)
+
+
+def _check(lab: Lab, name: str, suite: Suite, output: str) -> None:
+    """Runs a suite and prints what it finds.
+
+    Raises:
+        NotSo: A check failed.
+    """
+    from testbed.errors import NotSo
+
     checks = []
-    for check in chosen.run(running):
+    for check in suite.run(lab):
         checks.append(check)
         if output == "table":
             _print(check)
     failed = [check.name for check in checks if check.failures]
     if output == "json":
-        _print_json(suite, checks)
+        _print_json(name, checks)
     if failed:
         raise NotSo(
-            f"lab {lab!r} fails {len(failed)} of {len(checks)} checks of {suite}: "
+            f"lab {lab.name!r} fails {len(failed)} of {len(checks)} checks of {name}: "
             + ", ".join(failed)
         )
 

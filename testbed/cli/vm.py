@@ -8,10 +8,21 @@ import click
 
 
 @click.command(short_help="Run a command under a kernel that has every feature.")
-@click.option("--memory", default="4G", show_default=True, help="Of the virtual machine.")
-@click.option("--cpus", type=click.IntRange(1, 255), help="Virtual CPUs [all that we may use].")
 @click.option(
-    "--kernel", metavar="PATH|VERSION", help="An image, or a version [newest with every feature]."
+    "--memory",
+    default="4G",
+    show_default=True,
+    envvar="TESTBED_VM_MEMORY",
+    help="Of the virtual machine.",
+)
+@click.option(
+    "--cpus", metavar="N", envvar="TESTBED_VM_CPUS", help="Virtual CPUs [all that we may use]."
+)
+@click.option(
+    "--kernel",
+    metavar="PATH|VERSION",
+    envvar="TESTBED_VM_KERNEL",
+    help="An image, or a version [the newest with every feature].",
 )
 @click.option(
     "--writable",
@@ -22,7 +33,7 @@ import click
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
     memory: str,
-    cpus: int | None,
+    cpus: str | None,
     kernel: str | None,
     writable: tuple[Path, ...],
     argv: tuple[str, ...],
@@ -39,5 +50,5 @@ def command(
     from testbed.vm import plan, qemu, run
 
     run.refuse_inside()
-    size = qemu.Size(qemu.mebibytes(memory), cpus or plan.usable_cpus())
+    size = qemu.Size(qemu.mebibytes(memory), plan.cpus(cpus))
     return run.run(plan.make(kernel, size, (Path.cwd(), *writable)), argv)

@@ -87,22 +87,27 @@ class Input(threading.Thread):
     def __init__(self, port: int, pipe: int) -> None:
         super().__init__(daemon=True)
         self._port, self._pipe = port, pipe
-        self._told = threading.Event()
+        self._wake, self._waker = os.pipe()
         self._total = -1
 
     def ends_after(self, total: int) -> None:
         """There are so many bytes and no more."""
         self._total = total
-        self._told.set()
+        os.close(self._waker)
 
     def run(self) -> None:
         """Returns at the end, or when the command reads no more."""
         moved = 0
+        poll = select.poll()
+        poll.register(self._port, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
         while moved != self._total:
-            data = os.read(self._port, _CHUNK)
-            if not data:  # the other side has closed it: how much there was comes by `control`
-                self._told.wait(0.1)
+            ready = dict(poll.poll())
+            if self._wake in ready:
+                poll.unregister(self._wake)
+            if self._port not in ready:
                 continue
+            data = os.read(self._port, _CHUNK)
             moved += len(data)
             try:
                 write(self._pipe, data)

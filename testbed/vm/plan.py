@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ VIRTIOFSD = (
 )
 """Where distributions have it; Debian 12 in QEMU's own folder."""
 
+MOST_CPUS = 255
 _OWN = ("/dev", "/proc", "/sys")  # the guest has its own
 
 
@@ -74,9 +76,17 @@ def make(kernel: str | None, size: Size, writable: Iterable[Path]) -> Plan:
     )
 
 
-def usable_cpus() -> int:
-    """How many virtual CPUs a guest has by default: those that this process may use."""
-    return len(os.sched_getaffinity(0))
+def cpus(text: str | None) -> int:
+    """How many virtual CPUs a guest has: as said, or as many as this process may use.
+
+    Raises:
+        InputError: It is no such number.
+    """
+    if not text:
+        return len(os.sched_getaffinity(0))
+    if not re.fullmatch(r"[1-9]\d{0,2}", text) or int(text) > MOST_CPUS:
+        raise InputError(f"{text!r} is no number from 1 to {MOST_CPUS}", where=Where("--cpus"))
+    return int(text)
 
 
 def outermost(folders: Iterable[Path]) -> tuple[str, ...]:

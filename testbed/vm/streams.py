@@ -16,7 +16,8 @@ class Input(threading.Thread):
 
     Args:
         source: Descriptor.
-        sink: Socket to the guest; is closed at the end.
+        sink: Socket to the guest. It stays open at the end, because QEMU throws away what it has
+            not read when it sees the end.
         told: Is called with the number of bytes at the end.
     """
 
@@ -32,7 +33,6 @@ class Input(threading.Thread):
                 self._sink.sendall(data)
                 count += len(data)
             self._told(count)
-            self._sink.shutdown(socket.SHUT_RDWR)
         except OSError:  # the guest has gone
             return
 
