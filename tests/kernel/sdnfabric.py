@@ -20,6 +20,9 @@ from typing import Any
 
 import pytest
 
+from testbed.errors import MissingError
+from testbed.lab import features
+from testbed.plan import sdn
 from testbed.sdn import openvswitch
 from testbed.sdn.config import CONTROL, READY, config_of
 from testbed.topology.load import load
@@ -52,13 +55,16 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any
 class SdnFabric:
     """The running fabric.
 
+    Args:
+        datapath: Which datapath its switches forward in.
+
     Attributes:
         topology: What it is.
         macs: Host → MAC address.
         controller: The controller's process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, datapath: openvswitch.Datapath) -> None:
         self.topology = load("sdn", {})
         folders = (str(openvswitch.STATE), str(Path(CONTROL).parent))
         argv = ["unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork"]
@@ -75,7 +81,7 @@ class SdnFabric:
             self._links()
             for command in (openvswitch.database(), *openvswitch.daemons().values()):
                 self.run(*command)
-            self.run(*openvswitch.transaction(self.topology, "netdev"))
+            self.run(*openvswitch.transaction(self.topology, datapath))
             self._write_config()
             self.start_controller()
         except BaseException:
@@ -164,7 +170,7 @@ class SdnFabric:
         self.controller = subprocess.Popen(
             self.command(sys.executable, "-m", "testbed.sdn", config), env=_environment()
         )
-        until(ready.exists, "the fabric is programmed")
+        until(ready.exists, "the fabric is programmed", 120)
 
     def kill_controller(self) -> None:
         """Ends it as a crash would."""
@@ -232,11 +238,16 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def sdn_fabric() -> Iterator[SdnFabric]:
-    """A fabric for the time of a ``with`` block; skips the test that may not make one."""
+def sdn_fabric(datapath: openvswitch.Datapath) -> Iterator[SdnFabric]:
+    """A fabric for the time of a ``with`` block; skips the test where it cannot be made."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    made = SdnFabric()
+    if datapath == "system":
+        try:
+            features.require((sdn.KERNEL_DATAPATH,))
+        except MissingError as error:
+            pytest.skip(str(error))
+    made = SdnFabric(datapath)
     try:
         yield made
     finally:

@@ -1,6 +1,7 @@
 """Real Open vSwitches under the real controller: what frames do, what fails and what heals.
 
-One fabric for all tests here; each leaves it as it found it, with no rule refused.
+One fabric (of each datapath that this kernel has) for all tests here; each leaves it as it found
+it, with no rule refused.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ PATIENCE = 300
 """Milliseconds that a path may be interrupted here; on a quiet machine it is some 10."""
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[SdnFabric]:
-    with sdn_fabric() as made:
+@pytest.fixture(scope="module", params=["netdev", "system"])
+def running(request: pytest.FixtureRequest) -> Iterator[SdnFabric]:
+    with sdn_fabric(request.param) as made:
         addresses = [host.address for host in made.topology.hosts]
         for host in made.topology.hosts:
             for address in addresses:
@@ -128,7 +129,9 @@ def test_flows_spread_over_both_spines_and_each_keeps_its_way(fabric: SdnFabric)
         return risen()
 
     assert min(sprayed(1, 30000, 30099)) >= 25  # of 100; both spines have about half
-    assert sorted(sprayed(20, 31000, 31000)) == [0, 20]
+    least, most = sorted(sprayed(20, 31000, 31000))
+    assert most >= 20
+    assert least <= 2  # ARP, when the kernel confirms a neighbour
 
 
 def test_counters_are_what_was_sent(fabric: SdnFabric) -> None:
