@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 def debian() -> list[str]:
     """The packages of packages.txt, in its order."""
     lines = (ROOT / "packages.txt").read_text().splitlines()
-    return [line.split()[0] for line in lines if line and line[0] not in "#["]
+    return [line.split()[0].rstrip("?") for line in lines if line and line[0] not in "#["]
 
 
 def locked() -> dict[str, list[Requirement]]:
@@ -48,7 +48,7 @@ def test_what_doctor_says_to_install_is_what_the_set_up_installs() -> None:
 def test_debian_packages_are_listed_once_and_with_a_reason() -> None:
     assert len(debian()) == len(set(debian()))
     for line in (ROOT / "packages.txt").read_text().splitlines():
-        assert not line or re.fullmatch(r"#.*|\[[a-z]+\]|[a-z0-9.+-]+ +# \S.*", line), line
+        assert not line or re.fullmatch(r"#.*|\[[a-z]+\]|[a-z0-9.+-]+\?? +# \S.*", line), line
 
 
 def test_the_lock_has_one_exact_version_of_each() -> None:
