@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 
+from testbed.cli import servicedescription
 from testbed.cli.kinds import Kind, find, missing
 
 Json = Mapping[str, Any]
@@ -30,11 +31,14 @@ def command(lab: str, kind: str, name: str | None, namespace: str) -> None:
     found = [i for i in items if name is None or i["metadata"]["name"] == name]
     if name is not None and not found:
         raise missing(wanted, name)
-    pods = running.objects("pods") if wanted.plural in ("nodes", "deployments") else []
-    click.echo("\n\n".join("\n".join(_lines(wanted, item, pods)) for item in found))
+    others = running.objects(_OTHERS[wanted.plural]) if wanted.plural in _OTHERS else []
+    click.echo("\n\n".join("\n".join(_lines(wanted, item, others)) for item in found))
 
 
-def _lines(kind: Kind, item: Json, pods: list[dict[str, Any]]) -> Iterator[str]:
+def _lines(kind: Kind, item: Json, others: list[dict[str, Any]]) -> Iterator[str]:
+    if kind.plural in _WHOLE:
+        yield from _WHOLE[kind.plural](item, others)
+        return
     meta = item["metadata"]
     yield _field("Name", meta["name"])
     if kind.namespaced:
@@ -42,7 +46,7 @@ def _lines(kind: Kind, item: Json, pods: list[dict[str, Any]]) -> Iterator[str]:
     yield from _map("Labels", meta.get("labels", {}))
     yield from _map("Annotations", meta.get("annotations", {}))
     yield _field("Created", meta["creationTimestamp"])
-    yield from _DETAILS[kind.plural](item, pods)
+    yield from _DETAILS[kind.plural](item, others)
 
 
 def _field(title: str, value: Any, indent: int = 0) -> str:
@@ -138,3 +142,12 @@ def _namespace(item: Json, _: list[dict[str, Any]]) -> Iterator[str]:
 
 
 _DETAILS = {"pods": _pod, "nodes": _node, "deployments": _deployment, "namespaces": _namespace}
+_WHOLE: Mapping[str, Callable[[Json, list[dict[str, Any]]], Iterable[str]]] = {
+    "services": servicedescription.service,
+    "endpoints": servicedescription.endpoints,
+    "endpointslices": servicedescription.endpoint_slice,
+}
+"""Kind → what kubectl prints of it, all of it."""
+
+_OTHERS = {"nodes": "pods", "deployments": "pods", "services": "endpointslices"}
+"""Kind → the kind of the objects that are shown with it."""

@@ -26,7 +26,9 @@ def command(
     selector: str | None,
     output: str | None,
 ) -> None:
-    """List objects: pods, nodes, deployments, namespaces (po, no, deploy, ns).
+    """List objects: pods, nodes, deployments, namespaces, services, endpoints, endpointslices.
+
+    Short names are kubectl's: po, no, deploy, ns, svc, ep.
 
     \b
     testbed get pods -A -o wide
@@ -90,7 +92,9 @@ def _dump(value: Any, output: str) -> str:
 def _table(kind: Kind, items: list[dict[str, Any]], *, wide: bool, everywhere: bool) -> None:
     from testbed.cli.table import columns
 
-    shown = (kind.columns + kind.wide) if wide else kind.columns
+    shown = kind.columns
+    if wide:
+        shown = (*((title, kind.whole.get(title, value)) for title, value in shown), *kind.wide)
     if everywhere:
         shown = (("NAMESPACE", lambda item: item["metadata"]["namespace"]), *shown)
     rows = [[str(value(item)) for _, value in shown] for item in items]

@@ -6,10 +6,11 @@ Names, short names and columns are kubectl's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from testbed.cli import servicetext
 from testbed.errors import InputError, unknown
 
 Json = Mapping[str, Any]
@@ -28,6 +29,7 @@ class Kind:
         title: What ``-o name`` puts before the slash.
         columns: Of the table.
         wide: Further columns of ``-o wide``.
+        whole: Columns that say more there.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Kind:
     title: str
     columns: tuple[Column, ...]
     wide: tuple[Column, ...] = ()
+    whole: Mapping[str, Callable[[Json], Any]] = field(default_factory=dict)
 
 
 def age(item: Json) -> str:
@@ -86,6 +89,48 @@ def _selector(deployment: Json) -> str:
 
 _NAME: Column = ("NAME", lambda item: item["metadata"]["name"])
 _AGE: Column = ("AGE", age)
+
+_SERVICES = (
+    Kind(
+        "Service",
+        "services",
+        ("service", "svc"),
+        True,
+        "service",
+        (
+            _NAME,
+            ("TYPE", lambda item: item["spec"]["type"]),
+            ("CLUSTER-IP", servicetext.cluster_ip),
+            ("EXTERNAL-IP", servicetext.external_ip),
+            ("PORT(S)", servicetext.ports),
+            _AGE,
+        ),
+        (("SELECTOR", lambda item: servicetext.labels(item["spec"].get("selector", {}))),),
+        {"EXTERNAL-IP": servicetext.external_ip_whole},
+    ),
+    Kind(
+        "Endpoints",
+        "endpoints",
+        ("ep",),
+        True,
+        "endpoints",
+        (_NAME, ("ENDPOINTS", servicetext.endpoints), _AGE),
+    ),
+    Kind(
+        "EndpointSlice",
+        "endpointslices",
+        ("endpointslice", *(f"endpointslice{s}.discovery.k8s.io" for s in ("", "s"))),
+        True,
+        "endpointslice.discovery.k8s.io",
+        (
+            _NAME,
+            ("ADDRESSTYPE", lambda item: item["addressType"]),
+            ("PORTS", servicetext.slice_ports),
+            ("ENDPOINTS", servicetext.slice_endpoints),
+            _AGE,
+        ),
+    ),
+)
 
 KINDS = (
     Kind(
@@ -144,6 +189,7 @@ KINDS = (
         "namespace",
         (_NAME, ("STATUS", lambda item: item["status"]["phase"]), _AGE),
     ),
+    *_SERVICES,
 )
 
 

@@ -19,6 +19,7 @@ from testbed.lab.faults import Faults
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
+from testbed.lab.services import PLURALS, Services
 from testbed.objects import SERVED, Object
 from testbed.plan import build
 from testbed.plan.diff import diff
@@ -41,6 +42,7 @@ class Lab:
         kubelet: The pods' processes.
         entries: The ways into pods and hosts, once the lab is built.
         faults: What of it has failed, once it is built.
+        services: Its Services' endpoints.
     """
 
     def __init__(self, name: str, spec: Spec) -> None:
@@ -51,6 +53,7 @@ class Lab:
         self._plan = Plan()
         self._born = _now()
         self._created: dict[Key, str] = {}
+        self.services = Services(_now)
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -114,7 +117,8 @@ class Lab:
             given = list(objects)
             before = self.spec.cluster
             self._enact(self.spec.with_cluster(specs.apply(before, given)))
-            return [f"{_title(item)} {_verb(before, item)}" for item in given]
+            after = self.spec.cluster
+            return [f"{_title(item)} {_verb(before, after, item)}" for item in given]
 
     def delete(self, keys: list[tuple[str, str, str]]) -> list[str]:
         """Deletes objects by kind, namespace and name; what was deleted, as kubectl says it.
@@ -147,6 +151,7 @@ class Lab:
             running.bound = pods[key]
         self._created |= {pod.key: _now() for pod in fresh}
         self.kubelet.start([self._runtime(pod) for pod in fresh])
+        self.services.update(new.cluster, self.kubelet.pods)
 
     def _runtime(self, bound: BoundPod) -> PodRuntime:
         return PodRuntime(
@@ -176,6 +181,9 @@ class Lab:
         path = self.entries.program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def _uid(self, pod: Key) -> str:
+        return status.uid("Pod", *pod, self._created.get(pod, self._born))
+
     def _pod(self, key: Key) -> dict[str, Any]:
         cluster = self.spec.cluster
         created = self._created.get(key, self._born)
@@ -185,9 +193,12 @@ class Lab:
         """All objects of a kind, with status.
 
         Args:
-            plural: ``pods``, ``nodes``, ``namespaces`` or ``deployments``.
+            plural: ``pods``, ``nodes``, ``namespaces``, ``deployments``, ``services``,
+                ``endpoints`` or ``endpointslices``.
         """
         cluster = self.spec.cluster
+        if plural in PLURALS:
+            return self.services.objects(plural, cluster, dict(self.kubelet.pods), self._uid)
         if plural == "pods":
             return [self._pod(key) for key in cluster.pods]
         if plural == "nodes":
@@ -224,17 +235,11 @@ def _resource(kind: str) -> str:
     return kind.lower() + (f".{group[kind]}" if kind in group else "")
 
 
-def _verb(before: clusters.Cluster, item: Object) -> str:
-    key = item.metadata.key
-    held: Any = {
-        "Pod": lambda: before.pods[key].pod,
-        "Deployment": lambda: before.deployments[key],
-        "Namespace": lambda: before.namespaces[item.metadata.name],
-    }[item.kind]
-    try:
-        return "unchanged" if held().manifest == item.manifest else "configured"
-    except KeyError:
+def _verb(before: clusters.Cluster, after: clusters.Cluster, item: Object) -> str:
+    old, new = (clusters.held(state, item.kind, item.metadata.key) for state in (before, after))
+    if old is None:
         return "created"
+    return "unchanged" if new is not None and old.manifest == new.manifest else "configured"
 
 
 def _not_ready(pod: PodRuntime) -> str:

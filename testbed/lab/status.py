@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from testbed.cluster.model import BoundPod, Cluster, Node
+from testbed.cluster.model import BoundPod, BoundService, Cluster, Node
 from testbed.lab.containers import Container
 from testbed.lab.kubelet import PodRuntime
-from testbed.objects import Deployment
+from testbed.objects import Deployment, Endpoints, EndpointSlice
 
+Key = tuple[str, str]
 _UID_SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's name space for URLs
 
 Json = dict[str, Any]
 
 
+def uid(kind: str, namespace: str, name: str, created: str) -> str:
+    """The UID of an object: the same each time that somebody asks."""
+    return str(uuid.uuid5(_UID_SPACE, f"{kind}/{namespace}/{name}{created}"))
+
+
 def _meta(manifest: Json, kind: str, created: str) -> Json:
     """The manifest's metadata with the fields that the server adds."""
     metadata = dict(manifest["metadata"])
-    path = f"{kind}/{metadata.get('namespace', '')}/{metadata['name']}"
-    metadata["uid"] = str(uuid.uuid5(_UID_SPACE, path + created))
+    metadata["uid"] = uid(kind, metadata.get("namespace", ""), metadata["name"], created)
     metadata["creationTimestamp"] = created
     return metadata
 
@@ -69,6 +75,51 @@ def deployment(item: Deployment, pods: list[PodRuntime], created: str) -> Json:
     return {**item.manifest, "metadata": metadata, "status": status}
 
 
+def service(bound: BoundService, created: str) -> Json:
+    """A Service with the addresses of its load balancer."""
+    manifest = bound.service.manifest
+    ingress = [{"ip": address, "ipMode": "VIP"} for address in bound.load_balancer]
+    metadata = _meta(manifest, "Service", created)
+    balancer = {"ingress": ingress} if ingress else {}
+    return {**manifest, "metadata": metadata, "status": {"loadBalancer": balancer}}
+
+
+def endpoints(
+    item: Endpoints | EndpointSlice, created: str, uid_of: Callable[[str, Key], str | None]
+) -> Json:
+    """Endpoints or an EndpointSlice, with the UIDs of owner and pods.
+
+    Args:
+        item: The object.
+        created: When it was made.
+        uid_of: Kind, namespace and name → UID; None if there is no such object.
+    """
+
+    def known(reference: Json, namespace: str) -> Json:
+        found = uid_of(reference["kind"], (namespace, reference["name"]))
+        return {**reference, **({} if found is None else {"uid": found})}
+
+    def targeted(one: Json) -> Json:
+        target = one.get("targetRef", {})
+        if target.get("kind") != "Pod" or not target.get("name"):
+            return one
+        return {**one, "targetRef": known(target, target.get("namespace", ""))}
+
+    manifest, metadata = dict(item.manifest), _meta(item.manifest, item.kind, created)
+    namespace = item.metadata.key[0]
+    if "ownerReferences" in metadata:
+        owners = metadata["ownerReferences"]
+        metadata["ownerReferences"] = [known(owner, namespace) for owner in owners]
+    if isinstance(item, EndpointSlice):
+        manifest["endpoints"] = [targeted(one) for one in manifest["endpoints"]]
+    else:
+        manifest["subsets"] = [
+            {name: [targeted(one) for one in part] for name, part in subset.items()}
+            for subset in manifest.get("subsets", ())
+        ]
+    return {**manifest, "metadata": metadata}
+
+
 def pod(cluster: Cluster, bound: BoundPod, runtime: PodRuntime | None, created: str) -> Json:
     """A Pod with its node, addresses, phase and the states of its containers."""
     manifest, metadata = bound.pod.manifest, _meta(bound.pod.manifest, "Pod", created)
@@ -79,7 +130,7 @@ def pod(cluster: Cluster, bound: BoundPod, runtime: PodRuntime | None, created: 
     containers = [] if runtime is None else [_container(c) for c in runtime.containers]
     ready = runtime is not None and runtime.ready
     status = {
-        "phase": _phase(bound, runtime),
+        "phase": phase(bound, runtime),
         "conditions": [
             _condition("PodScheduled", True, created),
             _condition("Ready", ready, created),
@@ -114,7 +165,7 @@ def _container(container: Container) -> Json:
     }
 
 
-def _phase(bound: BoundPod, runtime: PodRuntime | None) -> str:
+def phase(bound: BoundPod, runtime: PodRuntime | None) -> str:
     """The phase as the kubelet finds it (``pkg/kubelet/kubelet_pods.go``, ``getPhase``)."""
     if runtime is None:
         return "Pending"

@@ -1,0 +1,87 @@
+"""Services of a running lab: their endpoints as its pods do now, and since when they are there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from testbed.cluster.backends import PodStatus
+from testbed.cluster.discovery import Discovery, discover
+from testbed.cluster.model import Cluster
+from testbed.lab import status
+from testbed.lab.kubelet import PodRuntime
+
+Key = tuple[str, str]
+PLURALS = ("services", "endpoints", "endpointslices")
+"""The kinds whose objects are here."""
+
+
+def statuses(cluster: Cluster, runtimes: Mapping[Key, PodRuntime]) -> dict[Key, PodStatus]:
+    """How the pods do that are not simply ready."""
+    found = {}
+    for key, bound in cluster.pods.items():
+        runtime = runtimes.get(key)
+        if runtime is None or not runtime.ready:
+            ended = status.phase(bound, runtime) in {"Succeeded", "Failed"}
+            found[key] = PodStatus(ready=False, ended=ended)
+    return found
+
+
+class Services:
+    """The Services of one lab.
+
+    Args:
+        now: Tells the time, as Kubernetes writes it.
+    """
+
+    def __init__(self, now: Callable[[], str]) -> None:
+        self._now, self._lock = now, threading.Lock()
+        self._found: Discovery | None = None
+        self._since: dict[tuple[str, Key], str] = {}
+
+    def update(self, cluster: Cluster, runtimes: Mapping[Key, PodRuntime]) -> Discovery:
+        """Finds the endpoints anew, and notes what has come and gone."""
+        with self._lock:
+            found = discover(cluster, statuses(cluster, runtimes), (), self._found)
+            self._found = found
+            now, before = self._now(), self._since
+            keys = [(kind, key) for kind, held in _held(found).items() for key in held]
+            self._since = {key: before.get(key, now) for key in keys}
+            return found
+
+    def objects(
+        self,
+        plural: str,
+        cluster: Cluster,
+        runtimes: Mapping[Key, PodRuntime],
+        uid_of_pod: Callable[[Key], str],
+    ) -> list[dict[str, Any]]:
+        """All objects of a kind, with status, in the order of their names, as the API has it.
+
+        Args:
+            plural: One of :data:`PLURALS`.
+            cluster: The cluster as it is.
+            runtimes: The pods' containers.
+            uid_of_pod: Namespace and name of a pod → its UID.
+        """
+        found, since = self.update(cluster, runtimes), self._since
+
+        def uid(kind: str, key: Key) -> str | None:
+            if kind == "Pod":
+                return uid_of_pod(key) if key in cluster.pods else None
+            return status.uid(kind, *key, since[kind, key]) if (kind, key) in since else None
+
+        if plural == "services":
+            services = sorted(cluster.services.items())
+            return [status.service(bound, since["Service", key]) for key, bound in services]
+        items = found.endpoints if plural == "endpoints" else found.slices
+        return [status.endpoints(o, since[o.kind, key], uid) for key, o in sorted(items.items())]
+
+
+def _held(found: Discovery) -> dict[str, Iterable[Key]]:
+    return {
+        "Service": found.cluster.services,
+        "Endpoints": found.endpoints,
+        "EndpointSlice": found.slices,
+    }
