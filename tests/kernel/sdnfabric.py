@@ -105,8 +105,9 @@ class SdnFabric:
         return self.command("ip", "netns", "exec", host, *argv)
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
-        """Starts a command line with its output in a pipe."""
-        return subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, env=_environment())
+        """Starts a command line with its input and output in pipes."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(argv, text=True, stdin=pipe, stdout=pipe, env=_environment())
 
     def run(self, *argv: str) -> str:
         """What a command prints that must succeed in here."""

@@ -2,7 +2,7 @@
 
 ``ticks ADDRESS PORTS SECONDS``
     sends a numbered datagram each millisecond from each of PORTS source ports, from 20000 on;
-``collect SECONDS``
+``collect``
     takes them, and prints ``flows``: for each source port how many came, how many came twice, the
     milliseconds of the longest gap between two of them, and how many are missing between the first
     and the last; and how many were ``dropped`` for want of processor time;
@@ -10,23 +10,30 @@
     sends COUNT datagrams from each source port;
 ``raw DEVICE DESTINATION SOURCE TYPE COUNT``
     sends Ethernet frames, numbered;
-``count DEVICE TYPE SECONDS``
+``count DEVICE TYPE``
     counts the frames of a type that come in, by their number.
+
+Those that take end when their standard input does, and then nothing more comes.
 """
 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 PORT = 9000
+QUIET = 0.5
+"""Seconds without anything after which nothing more is on its way."""
 
 
 def ticks(address: str, ports: int, seconds: float) -> None:
@@ -45,24 +52,26 @@ def ticks(address: str, ports: int, seconds: float) -> None:
         time.sleep(max(0.0, start + (tick + 1) / 1000 - time.monotonic()))
 
 
-def collect(seconds: float) -> None:
+def collect() -> None:
     taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     taker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     taker.bind(("", PORT))
-    taker.settimeout(0.5)
-    print("ready", flush=True)
     came: dict[int, list[int]] = defaultdict(list)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            data, (_, port) = taker.recvfrom(64)
-        except TimeoutError:
-            if came:
-                break
-            continue
+    for data, (_, port) in _taken(taker):
         came[port].append(struct.unpack("!I", data)[0])
     flows = {port: _summary(numbers) for port, numbers in came.items()}
     print(json.dumps({"flows": flows, "dropped": _dropped()}))
+
+
+def _taken(taker: socket.socket) -> Iterator[tuple[bytes, Any]]:
+    """What comes, until standard input has ended and nothing came for a while."""
+    print("ready", flush=True)
+    waiting: list[Any] = [taker, sys.stdin]
+    while ready := select.select(waiting, [], [], QUIET if len(waiting) == 1 else None)[0]:
+        if taker in ready:
+            yield taker.recvfrom(2048)
+        elif not sys.stdin.read(1):
+            waiting.remove(sys.stdin)
 
 
 def _dropped() -> int:
@@ -100,20 +109,11 @@ def raw(device: str, destination: str, source: str, kind: int, count: int) -> No
             made.send(head + struct.pack("!HI", kind, number) + bytes(46))
 
 
-def count(device: str, kind: int, seconds: float) -> None:
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind)) as made:
-        made.bind((device, kind))
-        print("ready", flush=True)
-        found: Counter[int] = Counter()
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            made.settimeout(left)
-            try:
-                data = made.recv(2048)
-            except TimeoutError:
-                break
-            found[struct.unpack("!I", data[14:18])[0]] += 1
-    print(json.dumps({"frames": sum(found.values()), "numbers": len(found)}))
+def count(device: str, kind: int) -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kind)) as taker:
+        taker.bind((device, kind))
+        numbers = [struct.unpack("!I", data[14:18])[0] for data, _ in _taken(taker)]
+    print(json.dumps({"frames": len(numbers), "numbers": len(set(numbers))}))
 
 
 PARTS = {part.__name__: part for part in (ticks, collect, spray, raw, count)}

@@ -62,14 +62,14 @@ class Traffic:
 
     def __init__(self, fabric: SdnFabric, seconds: float = 1.0) -> None:
         self._fabric, self._starved = fabric, fabric.starved()
-        self._collector = fabric.probe("n3", "collect", f"{seconds + 2:.1f}")
+        self._collector = fabric.probe("n3", "collect")
         target = address(fabric, "n3")
         self._sender = fabric.probe("n1", "ticks", target, str(FLOWS), f"{seconds:.1f}")
 
     def end(self) -> None:
         """Waits for what is on its way; nothing came twice."""
+        assert self._sender.wait(60) == 0
         found = answer(self._collector)
-        assert self._sender.wait(10) == 0
         flows = found["flows"].values()
         assert len(flows) == FLOWS
         assert not any(flow["twice"] for flow in flows)
@@ -101,9 +101,9 @@ def test_everyone_reaches_everyone_and_nothing_comes_twice(fabric: SdnFabric) ->
 def test_what_is_flooded_comes_once_to_everyone_else(fabric: SdnFabric, to: str) -> None:
     hosts = [host.name for host in fabric.topology.hosts]
     kind, number = str(ETHERTYPE), 50
-    takers = {host: fabric.probe(host, "count", f"{host}-eth0", kind, "1.5") for host in hosts}
+    takers = {host: fabric.probe(host, "count", f"{host}-eth0", kind) for host in hosts}
     sender = fabric.probe("n1", "raw", "n1-eth0", to, fabric.macs["n1"], kind, str(number))
-    assert sender.wait(10) == 0
+    assert sender.wait(60) == 0
     found = {host: answer(taker) for host, taker in takers.items()}
     own = found.pop("n1")
     assert own["frames"] == 0  # not even the sender gets it back
@@ -117,7 +117,7 @@ def test_flows_spread_over_both_spines_and_each_keeps_its_way(fabric: SdnFabric)
         """Frames that went to each spine."""
         before = fabric.counters()
         argv = ("spray", target, VXLAN, str(count), str(first), str(last))
-        assert fabric.probe("n1", *argv).wait(10) == 0
+        assert fabric.probe("n1", *argv).wait(60) == 0
         sent = count * (last - first + 1)
         uplinks = ("l1-eth1", "l1-eth2")
 
@@ -174,10 +174,10 @@ def test_broadcasts_survive_the_loss_of_a_link_of_the_tree(fabric: SdnFabric) ->
         fabric.set_link("l2-eth1", state)
         links = 5 if state == "down" else 6
         until(lambda links=links: len(fabric.settle()["links"]) == links, "it is noticed")
-        taker = fabric.probe("n3", "count", "n3-eth0", kind, "1.0")
+        taker = fabric.probe("n3", "count", "n3-eth0", kind)
         broadcast = "ff:ff:ff:ff:ff:ff"
         argv = ("raw", "n1-eth0", broadcast, fabric.macs["n1"], kind, str(number))
-        assert fabric.probe("n1", *argv).wait(10) == 0
+        assert fabric.probe("n1", *argv).wait(60) == 0
         assert answer(taker) == {"frames": number, "numbers": number}
 
 
@@ -218,11 +218,11 @@ def test_a_host_that_moves_is_followed(fabric: SdnFabric) -> None:
     """n1's MAC address speaks up behind l2, where n4 is, and then behind l1 again."""
     mac, kind = fabric.macs["n1"], str(ETHERTYPE)
     for host, switch in (("n4", "l2"), ("n1", "l1")):
-        fabric.probe(host, "raw", f"{host}-eth0", "ff:ff:ff:ff:ff:ff", mac, kind, "1").wait(10)
+        fabric.probe(host, "raw", f"{host}-eth0", "ff:ff:ff:ff:ff:ff", mac, kind, "1").wait(60)
         until(lambda s=switch: fabric.settle()["hosts"][mac]["switch"] == s, "it is followed")
-        taker = fabric.probe(host, "count", f"{host}-eth0", kind, "0.8")
+        taker = fabric.probe(host, "count", f"{host}-eth0", kind)
         argv = ("raw", "client-eth0", mac, fabric.macs["client"], kind, "10")
-        assert fabric.probe("client", *argv).wait(10) == 0
+        assert fabric.probe("client", *argv).wait(60) == 0
         assert answer(taker) == {"frames": 10, "numbers": 10}
 
 
@@ -236,9 +236,9 @@ def test_who_is_behind_a_port_without_carrier_is_forgotten(fabric: SdnFabric) ->
 
 def test_a_new_source_does_not_bury_the_controller(fabric: SdnFabric) -> None:
     told, kind, number = fabric.told(), str(ETHERTYPE), 3000
-    taker = fabric.probe("n3", "count", "n3-eth0", kind, "2.0")
+    taker = fabric.probe("n3", "count", "n3-eth0", kind)
     argv = ("raw", "n1-eth0", fabric.macs["n3"], "02:00:00:00:77:01", kind, str(number))
-    assert fabric.probe("n1", *argv).wait(10) == 0
+    assert fabric.probe("n1", *argv).wait(60) == 0
     found = answer(taker)
     assert found["frames"] == found["numbers"] > 0  # learning neither holds nor doubles them
     assert fabric.settle()["hosts"]["02:00:00:00:77:01"]["peer"] == "n1"
