@@ -71,8 +71,8 @@ class ClusterIps:
 
     def __init__(self, cidr: str, used: Iterable[str]) -> None:
         self._cidr = IPv4Network(cidr)
-        first, last = int(self._cidr[1]), int(self._cidr.broadcast_address) - 1
-        self._range, own, taken = range(first, last + 1), str(self._cidr[1]), set(used)
+        first, end = int(self._cidr.network_address) + 1, int(self._cidr.broadcast_address)
+        self._range, own, taken = range(first, end), str(IPv4Address(first)), set(used)
         order = _banded(self._range, _lower(self._cidr.num_addresses, 16, 16, 256))
         self._pool = Pool(map(str, map(IPv4Address, order)), {own, *taken})
         self._own = None if own in taken else own
