@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +34,8 @@ Fault = tuple[str, str]
 
 _TABLE = "testbed-partition"
 _LOST = 0x7E57  # a mark of packets that are on their way to be dropped
+_FIRST_RETRY = 0.2  # seconds: Linux' TCP_RTO_MIN
+_LONGEST = 10.0  # seconds; what lasts longer than the fabric's hold time has ended its sessions
 _FIRST = -500  # before all other chains at a hook
 
 
@@ -52,13 +55,24 @@ class Faults:
         self._topology, self._plan = topology, plan
         self._executor, self._daemons = executor, daemons
         self._lock = threading.Lock()
-        self._open: dict[Fault, None] = {}
+        self._open: dict[Fault, float] = {}
+        self._uncertain_until = 0.0
         self._make = {"link": self._link, "node": self._node, "daemon": self._daemon}
 
     @property
     def open(self) -> list[Fault]:
         """What has failed and is not healed, in the order of failing."""
         return list(self._open)
+
+    @property
+    def uncertain(self) -> float:
+        """Seconds until it is certain which routing sessions have survived what was healed.
+
+        A session of BGP that has noticed nothing lives on if its TCP gets through before the hold
+        time is over. TCP doubles the time from one retry to the next (RFC 6298, section 5.5), so
+        the next one comes at the latest after as long again as the failure has lasted.
+        """
+        return max(0.0, self._uncertain_until - time.monotonic())
 
     def fail(self, kind: str, target: str) -> None:
         """Fails something; nothing happens if it has failed already.
@@ -72,7 +86,7 @@ class Faults:
         with self._lock:
             if fault not in self._open:
                 self._make[kind](target, False)
-                self._open[fault] = None
+                self._open[fault] = time.monotonic()
 
     def heal(self, kind: str, target: str) -> bool:
         """Undoes a failure, and says whether there was one.
@@ -86,7 +100,10 @@ class Faults:
             if fault not in self._open:
                 return False
             self._make[kind](target, True)
-            del self._open[fault]
+            began, now = self._open.pop(fault), time.monotonic()
+            if kind != "daemon":  # which ends its connections with itself
+                late = now + min(now - began, _LONGEST) + _FIRST_RETRY
+                self._uncertain_until = max(self._uncertain_until, late)
             return True
 
     def _fault(self, kind: str, target: str) -> Fault:

