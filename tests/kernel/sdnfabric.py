@@ -43,7 +43,7 @@ exec env --ignore-signal=CHLD sleep infinity
 _OFFLOAD = "import sys; from testbed.lab import offload; offload.software_checksums(sys.argv[1])"
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
     """The first true value of ``condition``; fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -188,7 +188,7 @@ class SdnFabric:
         """The controller's answer; its socket is reached through the fabric's root folder."""
         path = f"/proc/{self._init}/root{CONTROL}"
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(15)
+            connection.settimeout(90)
             connection.connect(path)
             connection.sendall(json.dumps(question).encode() + b"\n")
             with connection.makefile() as lines:
@@ -196,7 +196,7 @@ class SdnFabric:
 
     def settle(self) -> dict[str, Any]:
         """The controller's state once it is settled."""
-        state: dict[str, Any] = self.ask(verb="settle", seconds=10)
+        state: dict[str, Any] = self.ask(verb="settle", seconds=60)
         assert state["settled"], state
         return state
 
