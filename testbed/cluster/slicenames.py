@@ -43,6 +43,7 @@ class Names:
     def take(self, *what: object) -> str:
         """A name for a new slice; it follows from what it holds, too."""
         if self._freed:
+            self._used.add(self._freed[-1])
             return self._freed.pop()
         base = self.prefix(self._key[1])[: _MOST - _LETTERS]
         number = hashed(f"{self._key}{what}")
