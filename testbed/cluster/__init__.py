@@ -4,8 +4,8 @@
 one from API objects. A cluster never changes: each call gives a new value in which what stays
 keeps its name, node and address.
 
-Of Services: what is allocated for them is in :mod:`~testbed.cluster.services`, where their endpoints
-are in :mod:`~testbed.cluster.discovery`, what proxies see of both in
+Of Services: what is allocated for them is in :mod:`~testbed.cluster.services`, where their
+endpoints are in :mod:`~testbed.cluster.discovery`, what proxies see of both in
 :mod:`~testbed.cluster.serviceview`.
 """
 

@@ -42,16 +42,17 @@ def proxy_view(discovery: Discovery, before: Seen | None = None) -> Seen:
     services = {} if before is None else dict(before.services)
     endpoints = {} if before is None else dict(before.endpoints)
     for key in _changed(discovery, old):
-        bound = None if old is None else old.cluster.services.get(key)
-        for name, _ in () if bound is None else ports(bound):
-            services.pop(name, None)
-            endpoints.pop(name, None)
-        bound = discovery.cluster.services.get(key)
-        if bound is not None:
-            found = dict(ports(bound))
-            services |= found
-            endpoints |= endpoints_of(found, discovery.slices_of(key))
+        found = _ports(discovery, key)
+        for name in () if old is None else _ports(old, key).keys() - found.keys():
+            del services[name], endpoints[name]
+        services |= {name: info for name, info in found.items() if services.get(name) != info}
+        endpoints |= endpoints_of(found, discovery.slices_of(key))
     return Seen(services, endpoints, discovery)
+
+
+def _ports(discovery: Discovery, key: Key) -> dict[ServicePortName, ServicePortInfo]:
+    bound = discovery.cluster.services.get(key)
+    return {} if bound is None else dict(ports(bound))
 
 
 def _changed(new: Discovery, old: Discovery | None) -> Iterable[Key]:
