@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from testbed.cli.invm import rerun, vm_option
+
 if TYPE_CHECKING:
     from testbed.lab.features import Feature
     from testbed.lab.verdict import Verdict
@@ -28,13 +30,17 @@ WIDTH = 120
     show_default=True,
     help="How to print it.",
 )
-def command(output: str) -> None:
+@vm_option
+@click.pass_context
+def command(ctx: click.Context, output: str, vm: bool) -> int | None:
     """Tries each kernel feature and looks for each program.
 
     Prints what needs it and how to get it, and which modes, scenarios, topologies and limits of
     links run here. Everything is tried in namespaces that end with the command; the exit code is 0
     whatever is absent.
     """
+    if vm:
+        return rerun(ctx)
     from testbed.lab.features import probe
     from testbed.lab.needs import parts
     from testbed.lab.probe import IN_VM
@@ -46,6 +52,7 @@ def command(output: str) -> None:
         click.echo(json.dumps(_json(found, said), indent=2))
     else:
         _table(found, said)
+    return None
 
 
 def _json(found: Mapping[str, Feature], said: Sequence[Verdict]) -> dict[str, object]:

@@ -71,3 +71,4 @@ def _topologies() -> Iterator[tuple[str, tuple[str, ...]]]:
     for name in load.names():
         topology = load.load(name, {})
         yield f"topology {name}", needs(underlay.plan(topology), topology, sdn.AUTO)
+    yield "datapath kernel", (sdn.KERNEL_DATAPATH,)
