@@ -244,6 +244,7 @@ def test_a_new_source_does_not_bury_the_controller(fabric: SdnFabric) -> None:
     assert fabric.settle()["hosts"]["02:00:00:00:77:01"]["peer"] == "n1"
     assert 0 < fabric.told() - told < number
     fabric.run("ip", "-n", "n1", "link", "set", "n1-eth0", "down")  # forgets both of n1's
+    until(lambda: fabric.macs["n1"] not in fabric.settle()["hosts"], "they are forgotten")
     fabric.run("ip", "-n", "n1", "link", "set", "n1-eth0", "up")
     fabric.say(fabric.at("n1", "ping", "-c1", "-W3", address(fabric, "n3")))
     until(lambda: fabric.macs["n1"] in fabric.settle()["hosts"], "it is known again")
