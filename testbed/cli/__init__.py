@@ -23,6 +23,7 @@ COMMANDS = {
     "delete": "Delete objects of a running lab.",
     "get": "List objects.",
     "describe": "Show an object in detail.",
+    "kubeconfig": "Print a kubeconfig, for kubectl and client libraries.",
     "exec": "Run a command in a pod, on a node or on an external host.",
     "logs": "Print what a pod's processes printed.",
     "fail": "Fail a link, a node or a daemon of a running lab.",

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from testbed.errors import InputError, LabError, MissingError, NotSo, TestbedError
@@ -59,6 +60,26 @@ class Lab:
         self.events: Sequence[Any] = ()
         self._info: dict[str, Any] | None = None
 
+    def api_port(self) -> int:
+        """The TCP port of 127.0.0.1 that leads to the lab's Kubernetes API, opened at first need.
+
+        The socket is made here, in the caller's network namespace, and is the lab's from then on;
+        only the lab's owner and root get through (:mod:`testbed.api.peers`).
+
+        Raises:
+            LabError: The lab has ended.
+        """
+        where = Path("/proc/self/ns/net").stat().st_ino
+        port, _ = self._ask("outside", {"where": where})
+        if port is None:
+            with (
+                socket.create_server(("127.0.0.1", 0), backlog=128) as listener,
+                Path("/proc/self/net/tcp").open("rb") as table,
+            ):
+                given = [listener.fileno(), table.fileno()]
+                port, _ = self._ask("outside", {"where": where}, given)
+        return int(port)
+
     def ask(self, verb: str, **arguments: Any) -> Any:
         """A verb's result (:data:`testbed.lab.server.VERBS`).
 
@@ -70,15 +91,17 @@ class Lab:
             os.close(descriptor)
         return result
 
-    def _ask(self, verb: str, arguments: dict[str, Any]) -> tuple[Any, list[int]]:
+    def _ask(
+        self, verb: str, arguments: dict[str, Any], descriptors: Sequence[int] = ()
+    ) -> tuple[Any, list[int]]:
         try:
-            protocol.send(self._connection, {"verb": verb, **arguments})
-            answer, descriptors = protocol.receive(self._connection)
+            protocol.send(self._connection, {"verb": verb, **arguments}, descriptors)
+            answer, received = protocol.receive(self._connection)
         except (EOFError, OSError):
             raise self._ended() from None
         if "error" in answer:
             raise error_of(answer["error"])
-        return answer["result"], descriptors
+        return answer["result"], received
 
     def _ended(self) -> LabError:
         return LabError(f"lab {self.name!r} has ended")

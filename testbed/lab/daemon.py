@@ -21,7 +21,12 @@ LOG = STATE / "daemon.log"
 
 
 def run(
-    name: str, spec: Spec, listener: socket.socket, starter: socket.socket, wait: float
+    name: str,
+    spec: Spec,
+    listener: socket.socket,
+    api: socket.socket,
+    starter: socket.socket,
+    wait: float,
 ) -> None:
     """Builds and serves a lab; does not return while it is wanted.
 
@@ -29,6 +34,7 @@ def run(
         name: The lab's name.
         spec: What it shall be.
         listener: Its control socket, listening.
+        api: Its API's socket outside, listening.
         starter: Where progress goes: messages ``{"progress"}`` and one of ``{"ready"}`` or
             ``{"error"}``. Until the starter has answered (with anything), its end is the lab's.
         wait: Seconds that pods and routes have to get ready.
@@ -38,7 +44,7 @@ def run(
     _redirect_output()
     _raise_limits()
     try:
-        _serve(name, spec, listener, starter, wait)
+        _serve(name, spec, listener, api, starter, wait)
     except TestbedError as error:
         _tell(starter, {"error": {"exit_code": error.exit_code, "message": str(error)}})
     except Exception as error:
@@ -51,13 +57,20 @@ def _describe(error: Exception) -> str:
 
 
 def _serve(
-    name: str, spec: Spec, listener: socket.socket, starter: socket.socket, wait: float
+    name: str,
+    spec: Spec,
+    listener: socket.socket,
+    api: socket.socket,
+    starter: socket.socket,
+    wait: float,
 ) -> NoReturn:
+    from testbed.lab.apiserver import Door
     from testbed.lab.lab import Lab
     from testbed.lab.server import Server
 
     threading.Thread(target=_follow, args=(starter,), name="lease", daemon=True).start()
     lab = Lab(name, spec)
+    lab.api.add(Door("owner", api))
     server = Server(lab, listener)
     server.start()
     lab.bring_up(lambda text: _tell(starter, {"progress": text}))

@@ -42,6 +42,24 @@ def _address(name: str) -> str:
     return f"\0testbed/{os.geteuid()}/{name}"
 
 
+def api_socket(name: str) -> socket.socket:
+    """The socket on which a lab's Kubernetes API listens outside: ``@testbed/UID/NAME/api``.
+
+    It is private in the same way as the control socket: who accepts looks at ``SO_PEERCRED``.
+
+    Raises:
+        LabError: It exists, though no lab of that name runs.
+    """
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        server.bind(f"{_address(name)}/api")
+    except OSError as error:
+        server.close()
+        raise LabError(f"the API socket of lab {name!r}: {error.strerror}") from None
+    server.listen(128)
+    return server
+
+
 def claim(name: str) -> socket.socket:
     """Takes the name; the socket listens only once the supervisor calls ``listen``.
 
@@ -102,4 +120,5 @@ def running() -> list[str]:
     prefix = f"@testbed/{os.geteuid()}/"
     lines = Path("/proc/net/unix").read_text().splitlines()
     names = (line.split()[-1] for line in lines if prefix in line)
-    return sorted({name.removeprefix(prefix) for name in names if name.startswith(prefix)})
+    found = {name.removeprefix(prefix) for name in names if name.startswith(prefix)}
+    return sorted(name for name in found if _NAME.fullmatch(name))

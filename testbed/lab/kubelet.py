@@ -26,6 +26,7 @@ class PodRuntime:
         bound: The pod with node and address.
         init: Its init containers.
         containers: Its containers.
+        revision: Another one after each change of a container's state.
     """
 
     def __init__(
@@ -36,8 +37,14 @@ class PodRuntime:
         changed: Callable[[], None],
     ) -> None:
         self.bound = bound
+        self.revision = object()
+
+        def note() -> None:
+            self.revision = object()
+            changed()
+
         self.init, self.containers = (
-            [Container(program, namespaces, changed) for program in part] for part in programs
+            [Container(program, namespaces, note) for program in part] for part in programs
         )
         self.task: asyncio.Task[None] | None = None
 
@@ -94,18 +101,24 @@ class Kubelet:
     Attributes:
         pods: Namespace and name → the pod's containers.
         changed: Notified (its lock is held) at each change of a container's state.
+        revision: Another one after each such change.
+        listener: Called after each, in whichever thread.
     """
 
     def __init__(self) -> None:
         self.pods: dict[Key, PodRuntime] = {}
         self.changed = threading.Condition()
+        self.revision = object()
+        self.listener: Callable[[], None] = lambda: None
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="kubelet", daemon=True).start()
 
     def notify(self) -> None:
         """Tells whoever waits that a state has changed."""
+        self.revision = object()
         with self.changed:
             self.changed.notify_all()
+        self.listener()
 
     def start(self, pods: Iterable[PodRuntime]) -> None:
         """Starts pods; returns when each process has been started once (or could not be)."""

@@ -11,15 +11,18 @@ from typing import Any
 from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.model import BoundPod
-from testbed.lab import controller, hosts, programs, status
+from testbed.lab import apiserver, controller, hosts, nodeinfo, programs, status
+from testbed.lab.apiserver import ApiServer
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.faults import Faults
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
+from testbed.lab.ledger import Ledger
 from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
 from testbed.lab.services import PLURALS, Services
+from testbed.lab.view import LabView
 from testbed.objects import SERVED, Object
 from testbed.plan import build
 from testbed.plan.diff import diff
@@ -43,6 +46,9 @@ class Lab:
         entries: The ways into pods and hosts, once the lab is built.
         faults: What of it has failed, once it is built.
         services: Its Services' endpoints.
+        leaving: Pods that are being ended, since when, and their containers.
+        ledger: The versions of its objects.
+        api: Its Kubernetes API.
     """
 
     def __init__(self, name: str, spec: Spec) -> None:
@@ -52,8 +58,12 @@ class Lab:
         self._changing = threading.Lock()
         self._plan = Plan()
         self._born = _now()
-        self._created: dict[Key, str] = {}
+        self._created: dict[tuple[str, Key], str] = {}
         self.services = Services(_now)
+        self.leaving: dict[Key, tuple[str, PodRuntime]] = {}
+        self.ledger = Ledger(LabView(self))
+        self.api = ApiServer(self.ledger)
+        self.kubelet.listener = self.api.notify
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -76,6 +86,10 @@ class Lab:
         daemons = hosts.Daemons(fabric)
         daemons.start(self.spec.plan)
         self.faults = Faults(self.spec.topology, lambda: self._plan, self._executor, daemons)
+        nodes = [node.namespace for node in self.spec.cluster.nodes]
+        for door in apiserver.doors(self._executor, nodes):
+            self.api.add(door)
+        self.api.start()
 
     def settle(self, seconds: float) -> list[str]:
         """Waits until the lab is as it should be after a repair; what is not, if time is over.
@@ -140,18 +154,24 @@ class Lab:
             for key, running in old_pods.items()
             if key not in pods or not _same(running.bound, pods[key])
         ]
+        self.leaving = {key: (_now(), old_pods[key]) for key in gone}
+        self.kubelet.notify()
+        self.ledger.record("pods")  # that they are being ended
         self.kubelet.stop(gone)
         for key in gone:
             self.entries.forget(f"pod/{key[0]}/{key[1]}")
         change = diff(self._plan, plan)
         self._executor.apply(change)
-        self._plan, self.spec = plan, new
         fresh = [pod for key, pod in pods.items() if key not in self.kubelet.pods]
+        created = self._births(new.cluster, fresh)
+        self._created |= created  # somebody may be looking at the old ones still
+        self._plan, self.spec, self.leaving = plan, new, {}
+        self._created = created
         for key, running in self.kubelet.pods.items():
             running.bound = pods[key]
-        self._created |= {pod.key: _now() for pod in fresh}
         self.kubelet.start([self._runtime(pod) for pod in fresh])
         self.services.update(new.cluster, self.kubelet.pods)
+        self.api.notify()
 
     def _runtime(self, bound: BoundPod) -> PodRuntime:
         return PodRuntime(
@@ -181,13 +201,27 @@ class Lab:
         path = self.entries.program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def _births(
+        self, cluster: clusters.Cluster, fresh: Iterable[BoundPod]
+    ) -> dict[tuple[str, Key], str]:
+        """Since when there are namespaces, Deployments and pods, by kind and key."""
+        now, known = _now(), self._created
+        pods = {("Pod", key): known.get(("Pod", key), now) for key in cluster.pods}
+        pods |= {("Pod", pod.key): now for pod in fresh}
+        others = [("Namespace", ("", name)) for name in cluster.namespaces]
+        others += [("Deployment", key) for key in cluster.deployments]
+        return pods | {item: known.get(item, now) for item in others}
+
+    def created(self, key: Key, kind: str = "Pod") -> str:
+        """When an object was made; of a pod or another kind that does not come with the lab."""
+        return self._created.get((kind, key), self._born)
+
     def _uid(self, pod: Key) -> str:
-        return status.uid("Pod", *pod, self._created.get(pod, self._born))
+        return status.uid("Pod", *pod, self.created(pod))
 
     def _pod(self, key: Key) -> dict[str, Any]:
         cluster = self.spec.cluster
-        created = self._created.get(key, self._born)
-        return status.pod(cluster, cluster.pods[key], self.kubelet.pods.get(key), created)
+        return status.pod(cluster, cluster.pods[key], self.kubelet.pods.get(key), self.created(key))
 
     def objects(self, plural: str) -> list[dict[str, Any]]:
         """All objects of a kind, with status.
@@ -202,23 +236,23 @@ class Lab:
         if plural == "pods":
             return [self._pod(key) for key in cluster.pods]
         if plural == "nodes":
-            kernel = os.uname().release
-            return [status.node(cluster, node, self._born, kernel) for node in cluster.nodes]
+            return [status.node(cluster, n, self._born, nodeinfo.info()) for n in cluster.nodes]
         if plural == "namespaces":
-            return [status.namespace(n.manifest, self._born) for n in cluster.namespaces.values()]
-        runtimes = self.kubelet.pods.values()
+            return [
+                status.namespace(item.manifest, self.created(("", name), "Namespace"))
+                for name, item in cluster.namespaces.items()
+            ]
+        owned: dict[tuple[str, str | None], list[PodRuntime]] = {}
+        for runtime in list(self.kubelet.pods.values()):
+            owned.setdefault((runtime.bound.key[0], runtime.bound.owner), []).append(runtime)
         return [
-            status.deployment(
-                item,
-                [r for r in runtimes if (r.bound.key[0], r.bound.owner) == key],
-                self._created.get(key, self._born),
-            )
+            status.deployment(item, owned.get(key, []), self.created(key, "Deployment"))
             for key, item in cluster.deployments.items()
         ]
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _same(running: BoundPod, wanted: BoundPod) -> bool:

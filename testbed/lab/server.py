@@ -44,7 +44,7 @@ def _info(lab: Lab) -> Answer:
 
 
 def _objects(lab: Lab, kind: str) -> Answer:
-    return lab.objects(kind), []
+    return lab.ledger.current(kind), []
 
 
 def _apply(lab: Lab, manifests: list[list[Any]]) -> Answer:
@@ -99,6 +99,14 @@ def _ports(lab: Lab) -> Answer:
     return lab.ports(), []
 
 
+def _outside(lab: Lab, where: int, descriptors: list[int]) -> Answer:
+    return lab.api.open_outside(where, descriptors), []
+
+
+TAKERS = {"outside"}
+"""Verbs that are given the descriptors that came with the request, and close them."""
+
+
 VERBS: Mapping[str, Callable[..., Answer]] = {
     "info": _info,
     "objects": _objects,
@@ -113,6 +121,7 @@ VERBS: Mapping[str, Callable[..., Answer]] = {
     "faults": _faults,
     "settle": _settle,
     "ports": _ports,
+    "outside": _outside,
 }
 
 
@@ -145,8 +154,11 @@ class Server:
                 return
             while True:
                 request, descriptors = protocol.receive(connection)
-                for descriptor in descriptors:
-                    os.close(descriptor)
+                if request.get("verb") in TAKERS:
+                    request["descriptors"] = descriptors
+                else:
+                    for descriptor in descriptors:
+                        os.close(descriptor)
                 self.started.wait()
                 self._answer(connection, request)
 

@@ -65,6 +65,7 @@ def start(
     if os.geteuid() != 0:
         raise MissingError("a lab needs root", hint="Run the same command with sudo.")
     listener = directory.claim(name)
+    api = directory.api_socket(name)
     spec = datapath.choose(spec)
     needs = (*features.EVERY_LAB, *spec.needs)
     features.require(needs)
@@ -73,9 +74,9 @@ def start(
 
     def main() -> None:
         ours.close()
-        daemon.run(name, spec, listener, theirs, wait)
+        daemon.run(name, spec, listener, api, theirs, wait)
 
-    with listener, theirs:
+    with listener, api, theirs:
         spec.plan  # noqa: B018 - computed here, so that its errors are ours
         sandbox.start(listener, name, main)
     return Started(name, _follow(name, ours, progress), ours)

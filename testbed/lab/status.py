@@ -18,20 +18,29 @@ Json = dict[str, Any]
 
 
 def uid(kind: str, namespace: str, name: str, created: str) -> str:
-    """The UID of an object: the same each time that somebody asks."""
+    """The UID of an object: the same each time that somebody asks.
+
+    Another object that is later made under the same name has another one, so the time of creation
+    must be finer than the seconds that are shown.
+    """
     return str(uuid.uuid5(_UID_SPACE, f"{kind}/{namespace}/{name}{created}"))
+
+
+def second(time: str) -> str:
+    """A time without fractions of its second, as Kubernetes writes it."""
+    return f"{time[:19]}Z"
 
 
 def _meta(manifest: Json, kind: str, created: str) -> Json:
     """The manifest's metadata with the fields that the server adds."""
     metadata = dict(manifest["metadata"])
     metadata["uid"] = uid(kind, metadata.get("namespace", ""), metadata["name"], created)
-    metadata["creationTimestamp"] = created
+    metadata["creationTimestamp"] = second(created)
     return metadata
 
 
 def _condition(kind: str, holds: bool, since: str) -> Json:
-    return {"type": kind, "status": str(holds), "lastTransitionTime": since}
+    return {"type": kind, "status": str(holds), "lastTransitionTime": second(since)}
 
 
 def namespace(manifest: Json, created: str) -> Json:
@@ -40,8 +49,15 @@ def namespace(manifest: Json, created: str) -> Json:
     return {**manifest, "metadata": metadata, "status": {"phase": "Active"}}
 
 
-def node(cluster: Cluster, item: Node, created: str, kernel: str) -> Json:
-    """A Node with its addresses and its share of the pod CIDR."""
+def node(cluster: Cluster, item: Node, created: str, machine: Json) -> Json:
+    """A Node with its addresses and its share of the pod CIDR.
+
+    Args:
+        cluster: Its cluster.
+        item: The node.
+        created: When it was made.
+        machine: What every node says of the machine (:mod:`testbed.lab.nodeinfo`).
+    """
     manifest = {"metadata": {"name": item.name, "labels": dict(item.labels)}}
     addresses = [
         {"type": "InternalIP", "address": item.address},
@@ -55,7 +71,7 @@ def node(cluster: Cluster, item: Node, created: str, kernel: str) -> Json:
         "status": {
             "addresses": addresses,
             "conditions": [_condition("Ready", True, created)],
-            "nodeInfo": {"kernelVersion": kernel, "operatingSystem": "linux"},
+            **machine,
         },
     }
 
@@ -140,7 +156,7 @@ def pod(cluster: Cluster, bound: BoundPod, runtime: PodRuntime | None, created: 
         "hostIPs": [{"ip": host}],
         "podIP": bound.address,
         "podIPs": [{"ip": bound.address}],
-        "startTime": created,
+        "startTime": second(created),
         "containerStatuses": containers,
     }
     if runtime is not None and runtime.init:
