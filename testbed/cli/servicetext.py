@@ -72,9 +72,15 @@ def endpoints(item: Json) -> str:
     for subset in item["subsets"]:
         addresses = [address["ip"] for address in subset.get("addresses", ())]
         for port in subset.get("ports") or (None,):
-            suffix = "" if port is None else f":{port['port']}"
-            found += [address + suffix for address in addresses]
+            found += [_joined(address, port) for address in addresses]
     return shortened(found)
+
+
+def _joined(address: str, port: Json | None) -> str:
+    """An address with its port, if it has one; IPv6 in brackets."""
+    if port is None:
+        return address
+    return f"[{address}]:{port['port']}" if ":" in address else f"{address}:{port['port']}"
 
 
 def slice_ports(item: Json) -> str:
@@ -83,7 +89,7 @@ def slice_ports(item: Json) -> str:
 
 
 def _port(port: Json) -> str:
-    return str(port["port"]) if "port" in port else port.get("name") or "*"
+    return str(port["port"] if "port" in port else port.get("name", "*"))
 
 
 def slice_endpoints(item: Json) -> str:
@@ -108,8 +114,6 @@ def of_port(slices: Iterable[Json], name: str) -> str:
             if one.get("conditions", {}).get("ready", True)
         ]
         for port in item.get("ports") or (None,):
-            if port is None:
-                found += ready
-            elif port["name"] == name:
-                found += [f"{address}:{port['port']}" for address in ready]
+            if port is None or port["name"] == name:
+                found += [_joined(address, port) for address in ready]
     return shortened(found) if slices else _NONE

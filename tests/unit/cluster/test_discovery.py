@@ -174,7 +174,7 @@ def test_ports_by_name_make_slices_of_their_own() -> None:
 
 def test_a_named_port_has_its_protocol_and_may_be_a_sidecars() -> None:
     side = {"name": "s", "image": "pause", "restartPolicy": "Always"}
-    side["ports"] = [{"name": "dns", "containerPort": 5353, "protocol": "UDP"}]  # type: ignore[assignment]
+    side["ports"] = [{"name": "dns", "containerPort": 5353, "protocol": "UDP"}]
     ports = [
         {"name": "u", "port": 53, "protocol": "UDP", "targetPort": "dns"},
         {"name": "t", "port": 53, "targetPort": "dns"},
@@ -289,7 +289,7 @@ def test_endpoints_are_cut_at_a_thousand_ready_ones_first() -> None:
 
     def counts(subsets: list[dict[str, Any]]) -> list[tuple[int, int]]:
         names = ("addresses", "notReadyAddresses")
-        return [tuple(len(s.get(n, ())) for n in names) for s in subsets]  # type: ignore[misc]
+        return [tuple(len(s.get(n, ())) for n in names) for s in subsets]
 
     assert truncate([subset(1, 600, 400)]) is None
     assert counts(truncate([subset(1, 600, 500)]) or []) == [(600, 400)]

@@ -101,14 +101,14 @@ def test_endpoints_of_all_slices_in_the_order_of_their_text() -> None:
 def test_a_view_is_frozen() -> None:
     view = proxy_view(discover(apply(new(1), service())))
     with pytest.raises(dataclasses.FrozenInstanceError):
-        view.services[WEB].port = 81  # type: ignore[misc]
+        view.services[WEB].port = 81
 
 
 # Changes
 
 
 def seen(*objects: object) -> Seen:
-    return proxy_view(discover(apply(new(1), *objects)))  # type: ignore[arg-type]
+    return proxy_view(discover(apply(new(1), *objects)))
 
 
 def test_a_change_makes_anew_only_what_has_changed() -> None:
@@ -187,7 +187,7 @@ def going(one: Endpoint) -> Endpoint:
 
 def hint(one: Endpoint, zones: str = "", nodes: tuple[str, ...] = ()) -> Endpoint:
     hints = {"zone_hints": frozenset(zones), "node_hints": frozenset(nodes)}
-    return dataclasses.replace(one, **hints)  # type: ignore[arg-type]
+    return dataclasses.replace(one, **hints)
 
 
 def near(zone: str, *nodes: str) -> tuple[Endpoint, Endpoint]:
@@ -195,7 +195,7 @@ def near(zone: str, *nodes: str) -> tuple[Endpoint, Endpoint]:
     own = nodes or ((), ())
     return tuple(
         hint(one, z, (n,) if n else ()) for one, z, n in zip((HERE, THERE), zone, own, strict=True)
-    )  # type: ignore[return-value]
+    )
 
 
 CASES = {
