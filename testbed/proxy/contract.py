@@ -32,8 +32,8 @@ class IptablesRestore:
     """One transaction of iptables: the input of ``iptables-restore --noflush``.
 
     Attributes:
-        text: Tables, each from ``*NAME`` to ``COMMIT``. A chain that is declared (``:NAME - [0:0]``)
-            is made, or flushed if it exists; one that is not declared stays as it is.
+        text: Tables, each from ``*NAME`` to ``COMMIT``. A chain that is declared (``:NAME -
+            [0:0]``) is made, or flushed if it exists; one that is not stays as it is.
     """
 
     text: str
@@ -104,7 +104,7 @@ class ProxyMode(Protocol):
     """Kernel features and programs, by their names in ``testbed doctor``."""
 
     settings: Mapping[str, str]
-    """Its own ``--set`` keys with their defaults."""
+    """Its own ``--set`` keys with their defaults (common ones: :mod:`testbed.proxy.options`)."""
 
     def check(self, settings: Mapping[str, str]) -> None:
         """Refuses values of settings that mean nothing.
@@ -128,7 +128,7 @@ class ProxyMode(Protocol):
     def full(self, node: ProxyNode, fragments: Mapping[ServicePortName, Any]) -> tuple[Step, ...]:
         """Everything, from nothing: what is there whatever Services there are, and all ports.
 
-        Also right on a node that has been programmed before.
+        Loaded once, on a node that the mode has not programmed before.
 
         Args:
             node: The node.
@@ -143,6 +143,9 @@ class ProxyMode(Protocol):
         new: Mapping[ServicePortName, Any],
     ) -> tuple[Step, ...]:
         """What makes a node that has the old fragments have the new ones.
+
+        If a step fails, none of the change counts as done: the next one starts from the same old
+        fragments again.
 
         Args:
             node: The node.
