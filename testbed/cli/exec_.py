@@ -22,11 +22,14 @@ def command(
     pod: str,
     argv: tuple[str, ...],
 ) -> None:
-    """Run ARGV in a pod's namespaces; node/NAME, external/NAME and router/NAME reach the hosts.
+    """Run ARGV in a pod's namespaces, or on a host: node/NAME, external/NAME, router/NAME.
+
+    switch/NAME is where the switches are, all of them together.
 
     \b
     testbed exec web -- ip route
     testbed exec node/n1 -- vtysh -c 'show bgp summary'
+    testbed exec switch/s1 -- bridge fdb show br s1
     """  # noqa: D301 - \b is click's
     import os
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from testbed.errors import InputError, LabError, MissingError, NotSo, TestbedError
 from testbed.lab import directory, join, protocol
 
-HOST_KINDS = ("node", "external", "router")
+HOST_KINDS = ("node", "external", "router", "switch")
 _ERRORS = {kind.exit_code: kind for kind in (NotSo, InputError, MissingError, LabError)}
 _END = 10.0  # seconds for the kernel to take a sandbox down
 

@@ -15,6 +15,7 @@ from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.kubelet import Key, Kubelet
 from testbed.lab.sandbox import STATE
+from testbed.plan.model import FABRIC
 
 _PODS = STATE / "pods"
 
@@ -35,12 +36,16 @@ class Entries:
     def netns(self, name: str) -> int:
         """The descriptor of a network namespace by its name in the plan.
 
+        ``switch/NAME`` leads to the one that all switches are in.
+
         Raises:
             InputError: There is no such pod or host.
         """
-        if name not in self._executor.namespaces:
+        kind, _, rest = name.partition("/")
+        place = FABRIC if kind == "switch" and rest in self._fabric.switches else name
+        if place not in self._executor.namespaces:
             raise _not_found(name)
-        return self._executor.namespaces[name].descriptor
+        return self._executor.namespaces[place].descriptor
 
     def namespaces(self, name: str) -> join.Descriptors:
         """The network, mount and UTS namespaces of a pod or host.
@@ -62,6 +67,9 @@ class Entries:
             netns, folder = self._executor.namespaces[name], _PODS / "_".join(bound.key)
             host = programs.host_name(bound)
             self._made[name] = podns.make(netns, folder, host, bound.address)
+        elif kind == "switch":
+            mount = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            self._made[name] = {"uts": podns.make_uts(rest), "mount": mount}
         else:
             mount = os.dup(self._fabric.hosts[rest].mount)
             self._made[name] = {"uts": podns.make_uts(rest), "mount": mount}

@@ -108,18 +108,22 @@ class Executor:
             }
         )
 
+    def within(self, name: str, job: Callable[[], T]) -> T:
+        """Does a job in a network namespace, and waits for it."""
+
+        def inside() -> T:
+            with self.namespaces[name].entered():
+                return job()
+
+        return self.run(inside)
+
     def feed(self, name: str, argv: list[str], text: str) -> None:
         """Runs a program in a network namespace with the text as its input.
 
         Raises:
             LabError: It fails; the message has its words.
         """
-
-        def job() -> None:
-            with self.namespaces[name].entered():
-                _feed(name, argv, text)
-
-        self.run(job)
+        self.within(name, lambda: _feed(name, argv, text))
 
     def _apply(self, change: PlanChange) -> None:
         for name, part in change.changed.items():

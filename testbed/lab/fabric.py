@@ -72,6 +72,10 @@ class Fabric:
     Args:
         topology: What to build.
         private: Host name → folders that are its own.
+
+    Attributes:
+        switches: The names of its switches.
+        hosts: Its hosts by name.
     """
 
     def __init__(self, topology: Topology, private: Mapping[str, PrivateFolders]) -> None:
@@ -87,6 +91,7 @@ class Fabric:
             waitConnected=False,
         )
         self._net.start()
+        self.switches = frozenset(switch.name for switch in topology.switches)
         self.hosts = {host.name: self._host(host.name) for host in topology.hosts}
 
     def _host(self, name: str) -> FabricHost:

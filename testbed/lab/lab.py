@@ -11,7 +11,7 @@ from typing import Any
 from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.model import BoundPod
-from testbed.lab import apiserver, controller, hosts, nodeinfo, programs, status
+from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status
 from testbed.lab.apiserver import ApiServer
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
@@ -28,6 +28,9 @@ from testbed.plan import build
 from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
 from testbed.spec import Spec
+
+CONTROLLER = 10.0
+"""Seconds that an SDN controller has to program its switches before hosts announce themselves."""
 
 SILENCE = 0.25
 """Seconds without news of routes after which the daemons have done with what happened."""
@@ -85,6 +88,9 @@ class Lab:
         progress("daemons")
         daemons = hosts.Daemons(fabric)
         daemons.start(self.spec.plan)
+        if self.spec.topology.openvswitches:
+            controller.settle(CONTROLLER)  # wait() says what is wrong if it does not
+            announce.hosts(self.spec.topology, self._executor)
         self.faults = Faults(self.spec.topology, lambda: self._plan, self._executor, daemons)
         nodes = [node.namespace for node in self.spec.cluster.nodes]
         for door in apiserver.doors(self._executor, nodes):

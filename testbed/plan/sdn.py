@@ -1,9 +1,9 @@
 """The switches under an SDN controller: Open vSwitch's daemons, and the controller.
 
 All of it is in the namespace ``fabric``: ovsdb-server with a database of the lab's own,
-ovs-vswitchd, one ovs-vsctl(8) transaction that makes every switch of the ends of links that Mininet
-has put there, and the controller (:mod:`testbed.sdn`), which counts as started when every switch
-is connected and programmed.
+the controller (:mod:`testbed.sdn`), ovs-vswitchd, and one ovs-vsctl(8) transaction that makes every
+switch of the ends of links that Mininet has put there. The lab is up when the controller says that
+every switch is connected and programmed.
 
 Open vSwitch forwards in the kernel where there is its datapath, else in ovs-vswitchd itself, which
 reads frames from packet sockets. What a host leaves to its network card is then not done by
@@ -48,8 +48,9 @@ def plan(topology: Topology, datapath: str) -> NamespacePlan:
         files=(File(str(_CONFIG), text),),
         daemons=(
             _daemon("ovsdb-server", "db.sock", prepare=openvswitch.database()),
+            # Before the switches: one that finds no controller tries again after a second.
+            Daemon("controller", (PYTHON, "-m", "testbed.sdn", str(_CONFIG)), config.CONTROL),
             _daemon("ovs-vswitchd", "ovs-vswitchd.ctl", configure=switches),
-            Daemon("controller", (PYTHON, "-m", "testbed.sdn", str(_CONFIG)), config.READY),
         ),
     )
 

@@ -1,0 +1,46 @@
+"""Gratuitous ARP: hosts say where they are, as machines do when they come up (RFC 5227).
+
+Every address of a plan is known to whoever needs it, so no host of a lab asks for one by ARP. A
+switch that learns would not know where a host is that only receives, and flood what is sent to it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Mapping
+from functools import partial
+from ipaddress import IPv4Interface
+
+from testbed.lab.executor import Executor
+from testbed.topology.model import Topology
+
+_ARP = 0x0806
+_BROADCAST = b"\xff" * 6
+_REQUEST = struct.Struct("!HHBBH6s4s6s4s")
+
+
+def hosts(topology: Topology, executor: Executor) -> None:
+    """Has every host that Open vSwitches join announce its addresses there."""
+    for host in topology.hosts:
+        wanted = {
+            interface.name: interface.address
+            for interface in host.interfaces
+            if interface.address and interface.link in topology.controlled_links
+        }
+        if wanted:
+            executor.within(f"{host.role}/{host.name}", partial(_announce, wanted))
+
+
+def _announce(devices: Mapping[str, str]) -> None:
+    """Sends from the thread's network namespace; device → address with prefix length."""
+    for device, address in devices.items():
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as link:
+            link.bind((device, 0))
+            link.send(frame(link.getsockname()[4], IPv4Interface(address).ip.packed))
+
+
+def frame(mac: bytes, address: bytes) -> bytes:
+    """An ARP request for the sender's own address (RFC 826)."""
+    ask = _REQUEST.pack(1, 0x0800, 6, 4, 1, mac, address, bytes(6), address)
+    return _BROADCAST + mac + struct.pack("!H", _ARP) + ask
