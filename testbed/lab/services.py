@@ -11,6 +11,7 @@ from testbed.cluster.discovery import Discovery, discover
 from testbed.cluster.model import Cluster
 from testbed.lab import status
 from testbed.lab.kubelet import PodRuntime
+from testbed.objects import Endpoints, EndpointSlice
 
 Key = tuple[str, str]
 PLURALS = ("services", "endpoints", "endpointslices")
@@ -75,7 +76,9 @@ class Services:
         if plural == "services":
             services = sorted(cluster.services.items())
             return [status.service(bound, since["Service", key]) for key, bound in services]
-        items = found.endpoints if plural == "endpoints" else found.slices
+        items: Mapping[Key, Endpoints | EndpointSlice] = (
+            found.endpoints if plural == "endpoints" else found.slices
+        )
         return [status.endpoints(o, since[o.kind, key], uid) for key, o in sorted(items.items())]
 
 
