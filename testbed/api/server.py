@@ -57,6 +57,11 @@ class Api:
             server = await loop.create_server(make, sock=door.listener)
         self._servers.append(server)
 
+    async def close(self) -> None:
+        """Serves nobody any more."""
+        for server in self._servers:
+            server.close()
+
     def tell(self) -> None:
         """Wakes whoever waits for news in the store."""
         self._news.set()
