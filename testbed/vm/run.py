@@ -64,19 +64,19 @@ def _boot(plan: Plan) -> Machine:
     memory = accel.Memory(kernels.cache(), plan.kernel.version)
     known = memory.boots()
     if known is not False:
-        machine = _tried(plan, qemu.KVM, accel.TRIAL)
+        machine = tried(plan, qemu.KVM, accel.TRIAL)
         memory.remember(machine is not None)
         if machine:
             _say(plan, "KVM")
             return machine
     _say(plan, "software emulation, because KVM boots no guest here")
-    machine = _tried(plan, qemu.TCG, BOOT_LIMIT)
+    machine = tried(plan, qemu.TCG, BOOT_LIMIT)
     if machine is None:
         raise LabError(f"the virtual machine did not start within {BOOT_LIMIT:g} s")
     return machine
 
 
-def _tried(plan: Plan, accelerator: str, limit: float) -> Machine | None:
+def tried(plan: Plan, accelerator: str, limit: float) -> Machine | None:
     """A guest that was ready in time; with KVM, whatever else happens counts as not ready."""
     machine = Machine(plan, accelerator)
     try:
