@@ -19,10 +19,13 @@ from testbed.vm import guest
 
 PORTS = ("control", "stdin", "stdout", "stderr")
 MAIN = """\
-import json, sys
+import json, os, sys
 sys.path.insert(0, sys.argv[1])
 import guest
-guest.ports = lambda: json.loads(sys.argv[2])
+port = json.loads(sys.argv[2])
+for number in port.values():
+    os.set_inheritable(number, False)
+guest.ports = lambda: port
 guest.main()
 """
 
@@ -41,6 +44,7 @@ class Driver:
         )
         for _, other in pairs.values():
             other.close()
+        self.ends["control"].settimeout(30)
         self._lines = self.ends["control"].makefile("rb")
         assert self.receive() == {"ready": True}
 
@@ -130,11 +134,19 @@ def test_it_does_not_wait_for_those_who_still_hold_the_output(driver: Driver) ->
     assert driver.ends["stdout"].recv(100) == b"now\n"
 
 
-def test_a_signal_goes_to_the_process_group(driver: Driver) -> None:
-    driver.run("sh", "-c", "echo up; sleep 1000; exit 3")
+def test_a_signal_reaches_the_command(driver: Driver) -> None:
+    script = "trap 'echo got; exit 9' INT; echo up; while :; do sleep 0.05; done"
+    driver.run("sh", "-c", script)
     assert driver.ends["stdout"].recv(100) == b"up\n"
     driver.send(signal=signal.SIGINT)
-    assert driver.receive()["exit"] == 130
+    assert driver.receive() == {"exit": 9, "stdout": 7, "stderr": 0}
+
+
+def test_a_signal_reaches_the_whole_process_group(driver: Driver) -> None:
+    driver.run("sh", "-c", "sleep 1000 | { echo up; sleep 1000; }; echo not reached")
+    assert driver.ends["stdout"].recv(100) == b"up\n"
+    driver.send(signal=signal.SIGTERM)
+    assert driver.receive() == {"exit": 143, "stdout": 3, "stderr": 0}
 
 
 def test_output_that_nobody_reads_is_a_broken_pipe(driver: Driver) -> None:
