@@ -13,16 +13,19 @@ from functools import cached_property
 from testbed import cluster as clusters
 from testbed import defaults
 from testbed.cluster import Cluster, Options
+from testbed.cluster.discovery import discover
+from testbed.cluster.proxyview import proxy_view
 from testbed.errors import InputError, Where, unknown
 from testbed.images.catalogue import resolve as resolve_image
 from testbed.objects import Container, Deployment, Object, Pod
 from testbed.plan import build, sdn
 from testbed.plan.contract import CniMode, modes
 from testbed.plan.model import PYTHON, Plan
+from testbed.proxy.contract import ProxyMode, Step
+from testbed.proxy.contract import modes as proxies
+from testbed.proxy.program import NodeProgram, proxy_node
 from testbed.topology import load, settings
 from testbed.topology.model import Topology
-
-PROXIES = ("none",)
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,31 @@ class Spec:
         return build.build(self.cluster, self.mode)
 
     @property
+    def proxy_mode(self) -> ProxyMode:
+        """The proxy mode."""
+        return proxies.get(self.proxy)
+
+    def programs(self) -> dict[str, NodeProgram]:
+        """Namespace of each node → its proxy's program, with nothing loaded yet."""
+        mode, cluster = self.proxy_mode, self.cluster
+        settings = cluster.options.proxy
+        return {
+            node.namespace: NodeProgram(mode, proxy_node(cluster, node, settings))
+            for node in cluster.nodes
+        }
+
+    def proxy_steps(self) -> dict[str, tuple[Step, ...]]:
+        """Namespace of each node → what its proxy loads once all pods are ready."""
+        view = proxy_view(discover(self.cluster))
+        found = {name: program.update(view)[0] for name, program in self.programs().items()}
+        return {name: steps for name, steps in found.items() if steps}
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The features that the plan needs of the machine."""
         datapath = self.cluster.options.datapath
-        return tuple(dict.fromkeys((*self.mode.needs, *needs(self.plan, self.topology, datapath))))
+        modes = (*self.mode.needs, *self.proxy_mode.needs)
+        return tuple(dict.fromkeys((*modes, *needs(self.plan, self.topology, datapath))))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
         """The same lab with another desired state."""
@@ -94,9 +118,9 @@ def resolve(
         InputError: Something is unknown, invalid or does not fit together.
     """
     mode = modes.get(cni, Where("--cni"))
-    if proxy not in PROXIES:
-        raise unknown("proxy mode", proxy, PROXIES, Where("--proxy"))
-    own, options = _split(mode, dict(chosen or {}))
+    proxy_mode = proxies.get(proxy, Where("--proxy"))
+    own, options = _split(mode, proxy_mode, dict(chosen or {}))
+    proxy_mode.check(options.proxy)
     underlay = load.load(topology, own)
     cluster = apply(clusters.new(underlay, options), tuple(objects))
     spec = Spec(cni, proxy, mode, cluster)
@@ -132,14 +156,19 @@ def parse_settings(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _split(mode: CniMode, chosen: dict[str, str]) -> tuple[dict[str, str], Options]:
-    """The topology's settings, and the cluster's with the mode's."""
+def _split(
+    mode: CniMode, proxy: ProxyMode, chosen: dict[str, str]
+) -> tuple[dict[str, str], Options]:
+    """The topology's settings, and the cluster's with the modes'."""
     own_of_mode = {key: chosen.pop(key, default) for key, default in mode.settings.items()}
+    own_of_proxy = {key: chosen.pop(key, default) for key, default in proxy.settings.items()}
     topologys, clusters_ = settings.split_settings(chosen)
-    return topologys, _options(clusters_, own_of_mode)
+    return topologys, _options(clusters_, own_of_mode, own_of_proxy)
 
 
-def _options(chosen: dict[str, str], own_of_mode: Mapping[str, str]) -> Options:
+def _options(
+    chosen: dict[str, str], own_of_mode: Mapping[str, str], own_of_proxy: Mapping[str, str]
+) -> Options:
     mask, bfd = chosen.pop("node_cidr_mask_size", "24"), chosen.pop("bfd", "false")
     if not mask.isdecimal():
         where = Where("--set", field="node_cidr_mask_size")
@@ -149,7 +178,13 @@ def _options(chosen: dict[str, str], own_of_mode: Mapping[str, str]) -> Options:
     if chosen.get("datapath", sdn.AUTO) not in sdn.DATAPATHS:
         where = Where("--set", field="datapath")
         raise unknown("datapath", chosen["datapath"], sdn.DATAPATHS, where)
-    return Options(**chosen, node_cidr_mask_size=int(mask), bfd=bfd == "true", mode=own_of_mode)
+    return Options(
+        **chosen,
+        node_cidr_mask_size=int(mask),
+        bfd=bfd == "true",
+        mode=own_of_mode,
+        proxy=own_of_proxy,
+    )
 
 
 def _check_images(item: Object) -> None:

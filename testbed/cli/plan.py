@@ -19,6 +19,10 @@ def command(_lab: str, /, output: str, **chosen: Any) -> None:
     The shell commands make the same network when they are typed by hand on bare namespaces.
     """
     from testbed.plan import shell, text
+    from testbed.proxy import shell as proxy
 
     spec = resolve_spec(**chosen)
-    click.echo(shell.render(spec.plan, spec.topology) if output == "shell" else text.render(spec))
+    if output == "shell":
+        click.echo(shell.render(spec.plan, spec.topology) + proxy.render(spec.proxy_steps()))
+    else:
+        click.echo(text.render(spec))

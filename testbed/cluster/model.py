@@ -31,6 +31,7 @@ class Options:
         bfd: Whether BGP sessions are watched by BFD (RFC 5880), the fabric's and the nodes'.
         datapath: Of Open vSwitches (:data:`testbed.plan.sdn.DATAPATHS`).
         mode: The CNI mode's own settings.
+        proxy: The proxy mode's own settings.
     """
 
     pod_cidr: str = "10.244.0.0/16"
@@ -39,6 +40,7 @@ class Options:
     bfd: bool = False
     datapath: str = "auto"
     mode: Mapping[str, str] = field(default_factory=dict, hash=False)
+    proxy: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,20 @@ class Executor:
 
         return self.run(inside)
 
+    def inside(self, works: Mapping[str, Callable[[NetNs], None]]) -> None:
+        """Does a work in each of these namespaces, several at a time, and waits for all of them.
+
+        Raises:
+            LabError: What the first one raised; the others were done all the same.
+        """
+
+        def work(name: str) -> None:
+            netns = self.namespaces[name]
+            with netns.entered():
+                works[name](netns)
+
+        self.run(lambda: self._each(works, work))
+
     def feed(self, name: str, argv: list[str], text: str) -> None:
         """Runs a program in a network namespace with the text as its input.
 

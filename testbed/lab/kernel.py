@@ -72,6 +72,17 @@ def _alone(attempt: Callable[..., object], *arguments: Any) -> Callable[[Trial],
     return lambda _: attempt(*arguments)
 
 
+_SERVICES = b"""*nat
+:PROBE - [0:0]
+-A PROBE -m addrtype --src-type LOCAL -j MARK --or-mark 0x4000
+-A PROBE -m recent --name PROBE --rcheck --seconds 1 --reap -j RETURN
+-A PROBE -p udp -m udp -m recent --name PROBE --set -j DNAT --to-destination 192.0.2.1:80
+-A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE --random-fully
+COMMIT
+*filter
+-A FORWARD -p tcp -j REJECT
+COMMIT
+"""
 _IPTABLES = b"""*nat
 :PROBE - [0:0]
 -A PROBE -p tcp -m comment --comment probe -m statistic --mode random --probability 0.5 \
@@ -227,6 +238,12 @@ KERNEL: Mapping[str, KernelFeature] = {
         "CONFIG_NF_TABLES and CONFIG_NFT_COMPAT",
         "masquerading; kube-proxy's rules",
         _alone(trial.feed, ["iptables-restore"], _IPTABLES),
+        tool="iptables-restore",
+    ),
+    "iptables-services": _F(
+        "CONFIG_NETFILTER_XT_MATCH_RECENT, _ADDRTYPE, _MARK and CONFIG_IP_NF_TARGET_REJECT",
+        "kube-proxy's rules of iptables",
+        _alone(trial.feed, ["iptables-restore"], _SERVICES),
         tool="iptables-restore",
     ),
     "nftables": _F(

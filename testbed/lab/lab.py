@@ -10,6 +10,7 @@ from typing import Any
 
 from testbed import cluster as clusters
 from testbed import spec as specs
+from testbed.cluster.discovery import Discovery
 from testbed.cluster.model import BoundPod
 from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status
 from testbed.lab.apiserver import ApiServer
@@ -21,6 +22,7 @@ from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.ledger import Ledger
 from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
+from testbed.lab.proxies import Proxies
 from testbed.lab.services import PLURALS, Services
 from testbed.lab.view import LabView
 from testbed.objects import SERVED, Object
@@ -66,7 +68,8 @@ class Lab:
         self.leaving: dict[Key, tuple[str, PodRuntime]] = {}
         self.ledger = Ledger(LabView(self))
         self.api = ApiServer(self.ledger)
-        self.kubelet.listener = self.api.notify
+        self.kubelet.listener = self._told
+        self._proxies = self._make_proxies()
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -124,7 +127,9 @@ class Lab:
         ]
         if self.spec.topology.openvswitches:
             problems += controller.settle(seconds)
-        return problems + [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
+        problems += [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
+        self._proxies.flush()
+        return problems
 
     def apply(self, objects: Iterable[Object]) -> list[str]:
         """Makes or changes objects; what happened to each, as kubectl says it.
@@ -163,6 +168,7 @@ class Lab:
         self.leaving = {key: (_now(), old_pods[key]) for key in gone}
         self.kubelet.notify()
         self.ledger.record("pods")  # that they are being ended
+        self.services_changed()
         self.kubelet.stop(gone)
         for key in gone:
             self.entries.forget(f"pod/{key[0]}/{key[1]}")
@@ -176,8 +182,26 @@ class Lab:
         for key, running in self.kubelet.pods.items():
             running.bound = pods[key]
         self.kubelet.start([self._runtime(pod) for pod in fresh])
-        self.services.update(new.cluster, self.kubelet.pods)
+        self._discover()
         self.api.notify()
+        self._proxies.flush()
+
+    def _make_proxies(self) -> Proxies:
+        programs = self.spec.programs() if self.spec.proxy_mode.needs else {}
+        return Proxies(programs, self._executor, self._discover)
+
+    def _discover(self) -> Discovery:
+        """The Services and their endpoints as they are now."""
+        return self.services.update(self.spec.cluster, dict(self.kubelet.pods))
+
+    def services_changed(self) -> None:
+        """To be called when endpoints may have changed; the proxies look at them soon."""
+        self._proxies.wake()
+
+    def _told(self) -> None:
+        """A container's state has changed."""
+        self.api.notify()
+        self.services_changed()
 
     def _runtime(self, bound: BoundPod) -> PodRuntime:
         return PodRuntime(

@@ -38,6 +38,7 @@ def _declared() -> Iterator[tuple[str, tuple[str, ...]]]:
     yield from _failures()
     for kind, package, attribute in (
         ("CNI mode", "cni_modes", "mode"),
+        ("proxy mode", "testbed.proxy.modes", "mode"),
         ("scenario", "scenarios", "scenario"),
     ):
         registry: Registry[object] = Registry(kind, package, attribute)

@@ -21,7 +21,8 @@ from testbed.objects import Object, parse
 from testbed.objects.source import Origin, Source
 from testbed.plan import targets
 from testbed.plan.contract import modes
-from testbed.spec import PROXIES, Spec
+from testbed.proxy.contract import modes as proxies
+from testbed.spec import Spec
 from testbed.topology import load
 
 KEYS = (
@@ -149,8 +150,7 @@ def _cni(name: Any, where: Where) -> str:
 
 
 def _proxy(name: Any, where: Where) -> str:
-    if name not in PROXIES:
-        raise unknown("proxy mode", str(name), PROXIES, where)
+    proxies.get(str(name), where)
     return str(name)
 
 

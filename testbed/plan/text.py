@@ -19,9 +19,15 @@ def render(spec: Spec) -> str:
     """The plan of a lab, with what it is for."""
     namespaces = {name: _namespace(part) for name, part in spec.plan.namespaces.items()}
     head = {"topology": spec.topology.name, "cni": spec.cni, "proxy": spec.proxy}
+    steps = {name: [_step(step) for step in some] for name, some in spec.proxy_steps().items()}
+    proxies = {"proxies": steps} if steps else {}
     return yaml.dump(
-        {**head, "namespaces": namespaces}, Dumper=_Dumper, sort_keys=False, width=4096
+        {**head, "namespaces": namespaces, **proxies}, Dumper=_Dumper, sort_keys=False, width=4096
     ).rstrip()
+
+
+def _step(step: Any) -> dict[str, Any]:
+    return {"kind": type(step).__name__, **asdict(step)}
 
 
 def _namespace(part: NamespacePlan) -> dict[str, Any]:

@@ -6,10 +6,10 @@ connections from the table of connections. Existing connections to endpoints tha
 left alone, whatever policy or hint has changed; and so are those of a Service that has no endpoint
 at all any more.
 
-Source: ``pkg/proxy/conntrack/cleanup.go`` (``CleanStaleEntries``), Kubernetes 1.34. kube-proxy looks
-at all UDP Services whenever an endpoint of one has changed; this looks at those that have changed,
-and only if an endpoint does not serve any more, or there was none before: nothing else makes an
-entry stale.
+Source: ``pkg/proxy/conntrack/cleanup.go`` (``CleanStaleEntries``), Kubernetes 1.34. kube-proxy
+looks at all UDP Services whenever an endpoint of one has changed; this looks at those that have
+changed, and only if an endpoint does not serve any more, or there was none before: nothing else
+makes an entry stale.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ PURE = (
     "testbed.images.catalogue",
     "testbed.objects",
     "testbed.plan",
+    "testbed.proxy",
     "testbed.registry",
     "testbed.sdn.config",
     "testbed.sdn.core",

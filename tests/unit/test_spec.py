@@ -9,6 +9,7 @@ import pytest
 from testbed.errors import InputError
 from testbed.objects import parse
 from testbed.plan.contract import modes
+from testbed.proxy.contract import modes as proxies
 from testbed.spec import Spec, parse_settings, resolve
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: c, image: %s}]}}"
@@ -66,12 +67,16 @@ def test_needs_are_the_modes_and_what_the_underlay_adds(
 
 
 MODES = f"Known: {', '.join(modes.names())}."
+PROXIES = ", ".join(proxies.names())
 ERRORS: list[tuple[dict[str, Any], str]] = [
     (
         {"cni": "vxlam"},
         f"--cni: unknown CNI mode 'vxlam'\n  Did you mean 'vxlan'? {MODES}",
     ),
-    ({"proxy": "iptable"}, "--proxy: unknown proxy mode 'iptable'\n  Known: none."),
+    (
+        {"proxy": "iptable"},
+        f"--proxy: unknown proxy mode 'iptable'\n  Did you mean 'iptables'? Known: {PROXIES}.",
+    ),
     (
         {"cni": "host-gw", "topology": "twozone"},
         "--cni: host-gw needs all nodes in one subnet; twozone has 192.168.1.0/24, "

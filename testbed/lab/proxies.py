@@ -1,0 +1,139 @@
+"""The proxies of all nodes: they bring what Services are into the nodes' kernels, change by change.
+
+One thread does what kube-proxy does on each node. It is woken when something may have changed
+(:meth:`Proxies.wake`, which returns at once), looks at the Services and endpoints as they are then,
+works out for each node what is to be done (:mod:`testbed.proxy.program`, pure) and has it done on
+several nodes at a time. What happens meanwhile is done in the next round, all of it together; no
+time is waited for. :meth:`Proxies.flush` returns when everything up to now is in the kernels.
+
+A node on which something fails keeps what it had; the next round tries again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+from testbed.cluster.discovery import Discovery
+from testbed.cluster.proxyview import Seen, proxy_view
+from testbed.errors import LabError
+from testbed.lab import conntrack
+from testbed.lab.executor import Executor
+from testbed.lab.netns import NetNs
+from testbed.plan.model import Sysctl
+from testbed.proxy.contract import Forget, IptablesRestore, Step
+from testbed.proxy.program import NodeProgram
+
+
+class Proxies:
+    """The proxies of a lab.
+
+    Args:
+        programs: Namespace of each node → its program; with none nothing is ever done.
+        executor: Enters namespaces.
+        discover: Finds the Services and endpoints as they are now.
+    """
+
+    def __init__(
+        self,
+        programs: Mapping[str, NodeProgram],
+        executor: Executor,
+        discover: Callable[[], Discovery],
+    ) -> None:
+        self._programs, self._executor, self._discover = dict(programs), executor, discover
+        self._view: Seen | None = None
+        self._condition = threading.Condition()
+        self._wanted = self._done = 0
+        self._error: LabError | None = None
+        if self._programs:
+            threading.Thread(target=self._run, name="proxies", daemon=True).start()
+
+    def wake(self) -> None:
+        """Has the proxies look at the Services; returns at once."""
+        with self._condition:
+            self._wanted += 1
+            self._condition.notify_all()
+
+    def flush(self) -> None:
+        """Has the proxies look at the Services, and waits until all of it is done.
+
+        Raises:
+            LabError: A kernel refuses something.
+        """
+        if not self._programs:
+            return
+        with self._condition:
+            self._wanted += 1
+            mine = self._wanted
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: self._done >= mine)
+            error = self._error
+        if error is not None:
+            raise error
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._wanted > self._done)
+                wanted = self._wanted
+            try:
+                self._round()
+                error = None
+            except LabError as caught:
+                error = caught
+            except Exception as caught:  # whoever waits must be told
+                error = LabError(f"internal error: {caught!r}")
+            if error is not None:
+                print(f"proxies: {error}", file=sys.stderr, flush=True)
+            with self._condition:
+                self._done, self._error = wanted, error
+                self._condition.notify_all()
+
+    def _round(self) -> None:
+        """Brings every node up to date."""
+        before, view = self._view, proxy_view(self._discover(), self._view)
+        changed = None if before is None else view.changed(before)
+        works, after = {}, {}
+        for name, program in self._programs.items():
+            known = changed if program.view is before else None
+            steps, after[name] = program.update(view, known)
+            if steps:
+                works[name] = _work(steps, name, after[name], self._programs)
+            else:
+                self._programs[name] = after[name]
+        self._view = view
+        if works:
+            self._executor.inside(works)
+
+
+def _work(
+    steps: tuple[Step, ...], name: str, after: NodeProgram, programs: dict[str, NodeProgram]
+) -> Callable[[NetNs], None]:
+    """Carries out a node's steps, and then notes that its program is the new one."""
+
+    def work(netns: NetNs) -> None:
+        for step in steps:
+            carry_out(netns, step)
+        programs[name] = after
+
+    return work
+
+
+def carry_out(netns: NetNs, step: Step) -> None:
+    """Does one step; the thread must be in the node's namespace.
+
+    Raises:
+        LabError: The kernel refuses it; nothing of the step was done.
+    """
+    if isinstance(step, Sysctl):
+        netns.write_sysctl(step.key, step.value)
+    elif isinstance(step, Forget):
+        conntrack.forget(netns.name, step)
+    else:
+        restores = isinstance(step, IptablesRestore)
+        argv = ["iptables-restore", "--noflush", "--wait"] if restores else ["nft", "-f", "-"]
+        done = subprocess.run(argv, input=step.text, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"{netns.name}: {argv[0]}: {done.stderr.strip()}")
