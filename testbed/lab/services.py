@@ -71,7 +71,10 @@ class Services:
         def uid(kind: str, key: Key) -> str | None:
             if kind == "Pod":
                 return uid_of_pod(key) if key in cluster.pods else None
-            return status.uid(kind, *key, since[kind, key]) if (kind, key) in since else None
+            return status.uid(kind, *key, born(kind, key)) if (kind, key) in since else None
+
+        def born(kind: str, key: Key) -> str:
+            return since.get((kind, key)) or since["Service", key]  # Endpoints that are made
 
         if plural == "services":
             services = sorted(cluster.services.items())
@@ -79,12 +82,12 @@ class Services:
         items: Mapping[Key, Endpoints | EndpointSlice] = (
             found.endpoints if plural == "endpoints" else found.slices
         )
-        return [status.endpoints(o, since[o.kind, key], uid) for key, o in sorted(items.items())]
+        return [status.endpoints(o, born(o.kind, key), uid) for key, o in sorted(items.items())]
 
 
 def _held(found: Discovery) -> dict[str, Iterable[Key]]:
     return {
         "Service": found.cluster.services,
-        "Endpoints": found.endpoints,
+        "Endpoints": found.cluster.endpoints,
         "EndpointSlice": found.slices,
     }
