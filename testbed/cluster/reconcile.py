@@ -86,7 +86,7 @@ def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
         elif kind in held:
             _drop(held[kind], (namespace, name), kind)
         else:
-            raise InputError(f"a {kind} cannot be deleted")
+            raise InputError(f"{kind.lower()} {name!r} cannot be deleted")
         if kind == "Service":
             held["Endpoints"].pop((namespace, name), None)
     left: dict[str, Any] = {

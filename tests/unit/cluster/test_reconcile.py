@@ -162,6 +162,8 @@ DELETE_ERRORS = [
     (("Pod", "default", "b"), "pod 'b' not found in namespace 'default'"),
     (("Deployment", "shop", "web"), "deployment 'web' not found in namespace 'shop'"),
     (("Namespace", "", "shop"), "namespace 'shop' not found"),
+    (("Service", "default", "web"), "service 'web' not found in namespace 'default'"),
+    (("Node", "", "n1"), "node 'n1' cannot be deleted"),
     (("Namespace", "", "kube-system"), "namespace 'kube-system' cannot be deleted"),
 ]
 
