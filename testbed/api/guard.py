@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -34,6 +35,9 @@ LIMITS: dict[str, Any] = {
     "access_log": None,
 }
 """Of :class:`aiohttp.web.RequestHandler`."""
+
+_BUFFER = 1 << 18  # bytes that the kernel keeps for a client that does not read
+_DISCARD = struct.pack("ii", 1, 0)
 
 NODE, OWNER, LOOPBACK = "node", "owner", "loopback"
 
@@ -90,6 +94,8 @@ class Connection(web.RequestHandler):
         else:
             self._door.inside += 1
             self._inside = True
+            ours = stream.get_extra_info("socket")
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
             super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -118,6 +124,13 @@ class Connection(web.RequestHandler):
         answer = response(failure)
         answer.force_close()
         return answer
+
+
+def give_up(transport: asyncio.Transport) -> None:
+    """Ends a connection at once; what the client has not read is discarded, not kept for it."""
+    ours = transport.get_extra_info("socket")
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
+    transport.abort()
 
 
 def response(failure: Failure) -> web.Response:

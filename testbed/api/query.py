@@ -56,7 +56,7 @@ class Options:
         watch: Whether changes are wanted.
         bookmarks: Whether the version may be told without a change.
         initial: ``sendInitialEvents``; None if it was not given.
-        seconds: How long a watch may last; None if that was not given.
+        seconds: How long a watch may last; None or 0 if the client does not mind.
         limit: Of a list, how many objects at once; 0 for all.
         token: Where a list goes on.
     """

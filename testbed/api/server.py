@@ -182,7 +182,7 @@ class _Watch:
         """
         clock = asyncio.get_running_loop().time
         seconds = self._asked.seconds
-        end = clock() + (random.uniform(*_LASTS) if seconds is None else seconds)  # noqa: S311
+        end = clock() + (seconds or random.uniform(*_LASTS))  # noqa: S311
         version, initial = watching.start(self._collection, self._api.store.version, self._asked)
         writer, wanted = self._writer, self._asked.wanted
         await _send(request, response, (writer.event(*event) for event in initial))
@@ -236,5 +236,5 @@ async def _push(request: web.BaseRequest, response: web.StreamResponse, piece: b
             await asyncio.sleep(0)  # others have their turn between pieces
     except TimeoutError:
         if request.transport is not None:
-            request.transport.abort()
+            guard.give_up(request.transport)
         raise ConnectionError("the client does not read") from None
