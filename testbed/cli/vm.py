@@ -51,4 +51,4 @@ def command(
 
     run.refuse_inside()
     size = qemu.Size(qemu.mebibytes(memory), plan.cpus(cpus))
-    return run.run(plan.make(kernel, size, (Path.cwd(), *writable)), argv)
+    return run.run(plan.make(kernel, size, (run.here(), *writable)), argv)

@@ -147,6 +147,7 @@ def _mounts(plan: Plan) -> None:
     sc.make_read_only("/")
     sc.mount("tmpfs", "/run", "tmpfs", sc.MS_NOSUID | sc.MS_NODEV, "mode=0755")
     text = init.script(plan.programs, plan.kernel, plan.writable, plan.name)
+    Path(init.FOLDER, "memory").mkdir(parents=True)
     Path(init.PATH).write_text(text)
     for folder, tree in trees.items():
         if folder.startswith("/run/"):

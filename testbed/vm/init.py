@@ -14,18 +14,23 @@ from dataclasses import dataclass
 
 from testbed.vm.kernels import Kernel
 
-PATH = "/run/init"
-"""Where the script is, before the guest has a ``/run`` of its own."""
+FOLDER = "/run/.testbed-vm"
+"""A folder that only the guest's first root has, and its ``memory`` for a file system."""
+
+PATH = f"{FOLDER}/init"
+"""Where the script is."""
 
 _SCRIPT = """\
 # fails: the guest ends, and this shell's message is the last on its console
 set -eu
 b={busybox}
 mount() {{ "$b" mount -n "$@"; }}
-mount -t tmpfs -o mode=755 memory /run
-"$b" mkdir /run/upper /run/work /run/root
-mount -t overlay -o lowerdir=/,upperdir=/run/upper,workdir=/run/work root /run/root
-cd /run/root
+cd {folder}/memory
+mount -t tmpfs -o mode=755 memory .
+cd {folder}/memory
+"$b" mkdir upper work root
+mount -t overlay -o "lowerdir=/,upperdir=$PWD/upper,workdir=$PWD/work" root root
+cd root
 mount -t proc -o nosuid,nodev,noexec proc proc
 mount -t sysfs -o nosuid,nodev,noexec sysfs sys
 mount -t devtmpfs -o mode=755 devtmpfs dev
@@ -84,6 +89,7 @@ def script(programs: Programs, kernel: Kernel, writable: Sequence[str], name: st
     """
     quoted = {key: shlex.quote(getattr(programs, key)) for key in programs.__slots__}
     return _SCRIPT.format(
+        folder=FOLDER,
         modules=_modules(kernel),
         writable=" ".join(shlex.quote(path) for path in writable),
         name=shlex.quote(name),

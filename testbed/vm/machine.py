@@ -42,7 +42,7 @@ class Machine:
 
     def __init__(self, plan: Plan, accelerator: str) -> None:
         self._box = box.start(plan, accelerator)
-        self._said = b""  # by the console and the processes
+        self._said = {"console": b"", "log": b""}
         self._rest = b""  # of a line of `control`
         self._selector = selectors.DefaultSelector()
         for name in ("console", "log", "control"):
@@ -149,9 +149,23 @@ class Machine:
         elif key.data == "control":
             self._rest += data
         else:
-            self._said = (self._said + data)[-_KEPT:]
+            self._said[key.data] = (self._said[key.data] + data)[-_KEPT:]
 
     def _death(self) -> LabError:
-        lines = self._said.decode(errors="replace").replace("\r", "").splitlines()
-        shown = "\n  ".join(line for line in lines[-_LINES:] if line.strip())
-        return LabError(f"the virtual machine died; its last words:\n  {shown}")
+        text = "\n  ".join(last_words(**self._said))
+        return LabError(f"the virtual machine died; its last words:\n  {text}")
+
+
+def last_words(console: bytes, log: bytes) -> list[str]:
+    """The lines that say why a guest died.
+
+    Args:
+        console: What its kernel and its first process printed. If the kernel panicked, what it
+            printed after that is of no use to most people.
+        log: What QEMU and virtiofsd printed.
+    """
+    text = console.decode(errors="replace").replace("\r", "")
+    before, panic, after = text.partition("Kernel panic")
+    lines = f"{before}{panic}{after.partition(chr(10))[0]}".splitlines()[-_LINES:]
+    lines += log.decode(errors="replace").splitlines()[-_LINES:]
+    return [line for line in lines if line.strip()]

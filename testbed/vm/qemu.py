@@ -129,4 +129,5 @@ def virtiofsd(program: str, usage: str, listener: int) -> list[str]:
     common = [program, f"--fd={listener}"]
     if "--shared-dir" in usage:
         return [*common, "--shared-dir=/", "--cache=always", "--sandbox=chroot"]
-    return [*common, "-f", "-o", "source=/", "-o", "cache=always", "-o", "sandbox=chroot"]
+    options = ("source=/", "cache=always", "sandbox=chroot", "log_level=err")
+    return [*common, "-f", *(word for option in options for word in ("-o", option))]

@@ -35,7 +35,7 @@ def rerun(arguments: Sequence[str], writable: Iterable[Path] = ()) -> int:
     run.refuse_inside()
     memory, kernel = (os.environ.get(SETTINGS[name]) for name in ("memory", "kernel"))
     size = qemu.Size(qemu.mebibytes(memory or MEMORY), plan.cpus(os.environ.get(SETTINGS["cpus"])))
-    planned = plan.make(kernel or None, size, (Path.cwd(), *writable))
+    planned = plan.make(kernel or None, size, (run.here(), *writable))
     return run.run(planned, command(arguments))
 
 

@@ -31,7 +31,19 @@ def run(plan: Plan, argv: Sequence[str]) -> int:
         LabError: The guest did not boot, or died.
     """
     with booted(plan) as machine:
-        return machine.run(argv, {**os.environ, INSIDE: "1"}, str(Path.cwd()))
+        return machine.run(argv, {**os.environ, INSIDE: "1"}, str(here()))
+
+
+def here() -> Path:
+    """The working directory.
+
+    Raises:
+        InputError: It has been removed.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the working directory is gone") from None
 
 
 def refuse_inside() -> None:
