@@ -51,10 +51,14 @@ class Proxies:
             threading.Thread(target=self._run, name="proxies", daemon=True).start()
 
     def wake(self) -> None:
-        """Has the proxies look at the Services; returns at once."""
+        """Has the proxies look at the Services; returns at once.
+
+        Before the first :meth:`flush` it does nothing: the network may not be there yet.
+        """
         with self._condition:
-            self._wanted += 1
-            self._condition.notify_all()
+            if self._wanted:
+                self._wanted += 1
+                self._condition.notify_all()
 
     def flush(self) -> None:
         """Has the proxies look at the Services, and waits until all of it is done.
