@@ -1,0 +1,110 @@
+"""From fragments to transactions: a full load in chunks, a change in one.
+
+A transaction grows more than linearly with what is in it where Services have chains of their own
+(the kernel looks a chain up by walking the list of those that the transaction has made), so a full
+load is cut into chunks. The hooks come last: until then packets see nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from testbed.proxy.contract import Nft, Step
+from testbed.proxy.modes import _nfttext as nft
+from testbed.proxy.modes._nftfragment import Affinity, Chain, Element, Fragment, Fragments, owned
+from testbed.proxy.modes._nftothers import Others
+
+
+def full(
+    before: Iterable[str], fragments: Fragments, chunk: int, after: Iterable[str]
+) -> tuple[Step, ...]:
+    """Everything, from nothing.
+
+    Args:
+        before: What makes an empty table with all that is there whatever Services there are.
+        fragments: Of all ports.
+        chunk: How many ports a transaction has.
+        after: What makes packets go through it.
+    """
+    return tuple(Nft(nft.text(lines)) for lines in (before, *_chunks(fragments, chunk), after))
+
+
+def _chunks(fragments: Fragments, chunk: int) -> Iterator[Iterator[str]]:
+    names = sorted(fragments)
+    elements = owned(fragments, {key for one in fragments.values() for key in one.claims})
+    made: set[str] = set()
+    shared: set[Element] = set()
+    for start in range(0, len(names), chunk):
+        ours = [fragments[name] for name in names[start : start + chunk]]
+        chains = {c.name: c for one in ours for c in one.chains if c.name not in made}
+        new = sorted({e for one in ours for e in one.shared} - shared)
+        claimed = [e for one in ours for key in one.claims for e in elements.pop(key, ())]
+        yield _made(ours, chains.values(), [*claimed, *new])
+        made |= chains.keys()
+        shared |= {*new}
+
+
+def _made(
+    fragments: Iterable[Fragment], chains: Iterable[Chain], elements: Iterable[Element]
+) -> Iterator[str]:
+    yield from nft.new_chains(chain.name for chain in chains)
+    yield from nft.new_affinities(one for f in fragments for one in f.affinities)
+    yield from nft.rules(chains)
+    yield from nft.new_elements(elements)
+
+
+def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, ...]:
+    """What makes a node with the old fragments have the new ones: one transaction, or none.
+
+    Args:
+        fragments: Of all ports, as they are after the change.
+        old: Ports that differ, as they were.
+        new: Ports that differ, as they shall be.
+    """
+    others = Others(fragments, new.keys())
+    lines = nft.text(_change(others, old, new))
+    return (Nft(lines),) if lines else ()
+
+
+def _change(others: Others, old: Fragments, new: Fragments) -> Iterator[str]:
+    was, now = _chains(old), _chains(new)
+    used = others.chains({name for name in was.keys() ^ now.keys() if "/" not in name})
+    made = [chain for name, chain in now.items() if name not in was and name not in used]
+    other = [chain for name, chain in now.items() if was.get(name, chain) != chain]
+    gone = [name for name in was if name not in now and name not in used]
+    before, after = _affinities(old), _affinities(new)
+    goes, comes = _elements(others, old, new)
+    stale = [chain.name for chain in other] + gone
+    yield from nft.new_chains(chain.name for chain in made)
+    yield from nft.gone_elements(goes)
+    yield from nft.flushed(stale)
+    yield from nft.gone_affinities(sorted(before - after))
+    yield from nft.new_affinities(sorted(after - before))
+    yield from nft.rules([*made, *other])
+    yield from nft.new_elements(comes)
+    yield from nft.gone_chains(gone)
+
+
+def _elements(
+    others: Others, old: Fragments, new: Fragments
+) -> tuple[list[Element], list[Element]]:
+    """Those that go, and those that come."""
+    keys = {key for part in (old, new) for one in part.values() for key in one.claims}
+    rivals = others.rivals(keys)
+    was = {e: None for es in owned({**rivals, **old}, keys).values() for e in es}
+    now = {e: None for es in owned({**rivals, **new}, keys).values() for e in es}
+    had = {e for one in old.values() for e in one.shared}
+    has = {e for one in new.values() for e in one.shared}
+    lost = others.without(had - has)
+    return (
+        [*(e for e in was if e not in now), *sorted(lost)],
+        [*(e for e in now if e not in was), *sorted(has - had)],
+    )
+
+
+def _chains(fragments: Fragments) -> dict[str, Chain]:
+    return {chain.name: chain for one in fragments.values() for chain in one.chains}
+
+
+def _affinities(fragments: Fragments) -> set[Affinity]:
+    return {one for fragment in fragments.values() for one in fragment.affinities}
