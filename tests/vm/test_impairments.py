@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from statistics import quantiles
 
 import pytest
@@ -82,12 +82,14 @@ class Pings:
         received: Requests that were answered.
         times: Sequence number and round-trip time in ms of each answer, as they came.
         duplicates: Further answers.
+        sending: Milliseconds from the first request to the last.
     """
 
     sent: int
     received: int
     times: list[tuple[int, float]]
     duplicates: int
+    sending: int
 
     @property
     def rtts(self) -> list[float]:
@@ -95,19 +97,24 @@ class Pings:
         return [time for _, time in self.times]
 
     @property
-    def overtakings(self) -> int:
-        """How often an answer came after one to a later request."""
-        return sum(b < a for (a, _), (b, _) in pairwise(self.times))
+    def mixed(self) -> float:
+        """The share of pairs of answers that came in the order opposite to that of the requests.
+
+        None in order, half of them in no order at all.
+        """
+        pairs = list(combinations((number for number, _ in self.times), 2))
+        return sum(b < a for a, b in pairs) / len(pairs)
 
 
 def parse(said: str) -> Pings:
     """From what ping printed."""
-    total = re.search(r"(\d+) packets transmitted, (\d+) received", said)
+    total = re.search(r"(\d+) packets transmitted, (\d+) received.* time (\d+)ms", said)
     assert total, said
     more = re.search(r"\+(\d+) duplicates", said)
     found = re.findall(r"icmp_seq=(\d+) ttl=\d+ time=([\d.]+) ms(?! \(DUP)", said)
     times = [(int(number), float(time)) for number, time in found]
-    return Pings(int(total[1]), int(total[2]), times, int(more[1]) if more else 0)
+    duplicates = int(more[1]) if more else 0
+    return Pings(int(total[1]), int(total[2]), times, duplicates, int(total[3]))
 
 
 def likely(count: int, share: float) -> tuple[float, float]:
@@ -165,11 +172,11 @@ def test_a_jitter_goes_both_ways_and_not_beyond(pings: dict[str, Pings]) -> None
 
 
 def test_a_jitter_changes_no_order(pings: dict[str, Pings]) -> None:
-    """Of 99 neighbours netem by itself lets some 40 change places; late processors hardly any."""
+    """Without a rate of its own netem mixes nearly all of it; late processors mix a few."""
     found = pings["node/n2 at once"]
     assert found.received == found.sent
     assert max(found.rtts) - min(found.rtts) >= 2
-    assert found.overtakings <= 3
+    assert found.mixed < 0.05
 
 
 def test_a_normal_jitter_has_tails(pings: dict[str, Pings]) -> None:
@@ -189,7 +196,7 @@ def test_reordered_packets_skip_the_delay(pings: dict[str, Pings]) -> None:
 def test_reordered_packets_overtake(pings: dict[str, Pings]) -> None:
     found = pings["node/n3 at once"]
     assert found.received == found.sent
-    assert found.overtakings >= 5
+    assert found.mixed > 0.1  # 0.27 of pairs have unlike ways, the slower one first
 
 
 def test_duplicates_arrive(pings: dict[str, Pings]) -> None:
@@ -215,9 +222,9 @@ def test_corrupted_packets_have_one_bit_flipped_anywhere(
 def test_a_queue_holds_its_limit_whatever_is_on_the_way(pings: dict[str, Pings]) -> None:
     """Of 60 at once pass: two out of the bucket, one that waits for it, the queue, and few more."""
     found = pings["default/behind"]
-    assert 12 <= found.received <= 24
+    assert 12 <= found.received <= 15 + found.sending / 12  # ms; a packet takes 12 at 1 Mbit/s
     assert min(found.rtts) >= 200
-    assert max(found.rtts) >= 200 + 9 * 12  # ms; at 1 Mbit/s a packet takes 12
+    assert max(found.rtts) >= 200 + 9 * 12
 
 
 def test_a_slow_long_line_is_full_all_the_same(vm: Vm) -> None:
