@@ -46,7 +46,7 @@ def spec_options(command: Command) -> Command:
                 multiple=True,
                 metavar="KEY=VALUE",
                 help="A setting: nodes, rate, delay, loss, mtu, pod_cidr, service_cidr, or one "
-                "of the topology's or mode's own.",
+                "of the topology's or mode's own; of one link: A-B.rate …",
             ),
         )
     ):
