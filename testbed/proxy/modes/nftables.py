@@ -44,7 +44,7 @@ class NftablesMode:
     """See the module's text."""
 
     summary = "kube-proxy's nftables mode"
-    needs: tuple[str, ...] = ("nft", "conntrack")
+    needs: tuple[str, ...] = ("nft", "nftables", "conntrack")
     settings: Mapping[str, str] = options.COMMON
 
     def check(self, settings: Mapping[str, str]) -> None:
