@@ -61,7 +61,7 @@ def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, 
         old: Ports that differ, as they were.
         new: Ports that differ, as they shall be.
     """
-    others = Others(fragments, new.keys())
+    others = Others(fragments, new.values())
     lines = nft.text(_change(others, old, new))
     return (Nft(lines),) if lines else ()
 

@@ -18,17 +18,18 @@ class Others:
 
     Args:
         fragments: All ports.
-        changed: Those that have changed.
+        changed: The fragments of those that have changed.
     """
 
-    def __init__(self, fragments: Fragments, changed: Iterable[ServicePortName]) -> None:
-        self._fragments, self._changed = fragments, frozenset(changed)
+    def __init__(self, fragments: Fragments, changed: Iterable[Fragment]) -> None:
+        self._fragments, self._changed = fragments, {id(one) for one in changed}
 
     def chains(self, names: AbstractSet[str]) -> set[str]:
         """Those of the chains that one of them uses."""
         left = set(names)
         for one in self._each() if left else ():
-            left.difference_update(chain.name for chain in one.chains)
+            for chain in one.chains:
+                left.discard(chain.name)
             if not left:
                 break
         return set(names) - left
@@ -37,9 +38,10 @@ class Others:
         """Those of the elements that none of them has."""
         left = set(elements)
         for one in self._each() if left else ():
-            left -= one.shared
-            if not left:
-                break
+            if not one.shared.isdisjoint(left):
+                left -= one.shared
+                if not left:
+                    break
         return left
 
     def rivals(self, keys: AbstractSet[str]) -> dict[ServicePortName, Fragment]:
@@ -47,8 +49,8 @@ class Others:
         return {
             name: one
             for name, one in self._fragments.items()
-            if not one.claims.keys().isdisjoint(keys) and name not in self._changed
+            if not one.claims.keys().isdisjoint(keys) and id(one) not in self._changed
         }
 
     def _each(self) -> Iterator[Fragment]:
-        return (one for name, one in self._fragments.items() if name not in self._changed)
+        return (one for one in self._fragments.values() if id(one) not in self._changed)
