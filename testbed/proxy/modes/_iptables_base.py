@@ -69,6 +69,16 @@ def filter_chains() -> str:
     return _chains(SERVICES, EXTERNAL_SERVICES, FORWARD, NODE_PORTS, PROXY_FIREWALL, FIREWALL)
 
 
+def filter_lists() -> str:
+    """Those that list ports of Services."""
+    return _chains(SERVICES, EXTERNAL_SERVICES, NODE_PORTS, PROXY_FIREWALL)
+
+
+def nat_lists() -> str:
+    """The same of ``nat``."""
+    return _chains(SERVICES, NODE_PORTS)
+
+
 def filter_rules(node: ProxyNode) -> str:
     """The jumps and the constant rules of ``filter``."""
     firewall = (

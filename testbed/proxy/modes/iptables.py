@@ -16,7 +16,8 @@ Loading. The rules are kube-proxy's, but not the way they are loaded:
   that a transaction names and walks it for each line, unless a line names no chain: with it,
   110,000 lines take 2 s; without it, more than 40 s (iptables 1.8.9, ``cache_chain_list_insert`` in
   ``iptables/nft-cache.c``). It also sets the counters of the table to zero.
-- A change adds and deletes single rules of the common chains, where kube-proxy writes them anew.
+- A change adds and deletes single rules of the common chains, where kube-proxy writes them anew;
+  if more than 100 ports change at once, so does this, because each deletion looks for its rule.
 - New rules of ``KUBE-SERVICES`` come first, so that the one for node ports stays the last. The
   order of the others means nothing; kube-proxy's is that of a Go map.
 - Chains that are not used any more are deleted in the same transaction.
@@ -32,7 +33,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 
 from testbed.cluster.categorize import Categorized
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
@@ -46,7 +46,7 @@ from testbed.proxy.modes._iptables_service import OPTIONAL, Fragment, fragment
 MANY_ENDPOINTS = 1000
 """From here on chains of endpoints get no comments (``largeClusterEndpointsThreshold``)."""
 
-_CHUNK = 250  # ports in one transaction of a change, which names their chains (see above)
+_FEW = 100  # ports whose rules are looked for one by one
 _LOCALHOST = "localhost_nodeports"
 _OPTIONAL = re.compile(f"{OPTIONAL}[^{OPTIONAL}]*{OPTIONAL}")
 
@@ -83,14 +83,12 @@ class IptablesMode:
     def change(
         self, node: ProxyNode, fragments: Fragments, old: Fragments, new: Fragments
     ) -> tuple[Step, ...]:
-        """What differs in ``filter``, and what differs in ``nat``, in chunks."""
-        terse, ports = _many(fragments), iter({**old, **new})
-        steps: list[Step] = []
-        while chunk := list(islice(ports, _CHUNK)):
-            was, now = ({n: some[n] for n in chunk if n in some} for some in (old, new))
-            for text in (_filter(was, now), _nat(was, now, terse)):
-                steps += [IptablesRestore(text)] if text else []
-        return tuple(steps)
+        """What differs; where that is much, the common chains are written anew."""
+        terse = _many(fragments)
+        if len(old.keys() | new.keys()) > _FEW:
+            return (IptablesRestore(_anew(node, fragments, old, new, terse)),)
+        texts = (_filter(old, new), _nat(old, new, terse))
+        return tuple(IptablesRestore(text) for text in texts if text)
 
 
 def _many(fragments: Fragments) -> bool:
@@ -103,16 +101,31 @@ def _own(fragments: Iterable[Fragment], terse: bool) -> str:
     return _OPTIONAL.sub("", text) if terse else text.replace(OPTIONAL, "")
 
 
+def _rules(fragments: Iterable[Fragment], table: str) -> str:
+    """The rules of the common chains."""
+    return "".join(f"-A {rule}\n" for one in fragments for rule in getattr(one, table))
+
+
 def _full(node: ProxyNode, fragments: Fragments) -> str:
     ports = fragments.values()
     chains = "".join(f":{chain} - [0:0]\n" for one in ports for chain in one.chains)
-    common = "".join(f"-A {rule}\n" for one in ports for rule in one.common)
-    filters = "".join(f"-A {rule}\n" for one in ports for rule in one.filter)
-    own = _own(ports, _many(fragments))
     return (
-        f"*filter\n-Z\n{base.filter_chains()}{base.filter_rules(node)}{filters}COMMIT\n"
-        f"*nat\n-Z\n{base.nat_chains()}{chains}{base.nat_rules()}{common}{own}"
-        f"{base.last_rules(node)}COMMIT\n"
+        f"*filter\n-Z\n{base.filter_chains()}{base.filter_rules(node)}"
+        f"{_rules(ports, 'filter')}COMMIT\n"
+        f"*nat\n-Z\n{base.nat_chains()}{chains}{base.nat_rules()}{_rules(ports, 'common')}"
+        f"{_own(ports, _many(fragments))}{base.last_rules(node)}COMMIT\n"
+    )
+
+
+def _anew(
+    node: ProxyNode, fragments: Fragments, old: Fragments, new: Fragments, terse: bool
+) -> str:
+    """The common chains whole, and the own chains of the ports that differ."""
+    ports, own = fragments.values(), _Own(old, new, terse)
+    return (
+        f"*filter\n{base.filter_lists()}{_rules(ports, 'filter')}COMMIT\n"
+        f"*nat\n-Z\n{base.nat_lists()}{own.declared}{_rules(ports, 'common')}{own.rules}"
+        f"{base.last_rules(node)}{own.deleted}COMMIT\n"
     )
 
 
@@ -122,17 +135,29 @@ def _filter(old: Fragments, new: Fragments) -> str:
 
 
 def _nat(old: Fragments, new: Fragments, terse: bool) -> str:
-    moves = list(_moves(old, new, "common"))
-    rewritten = {n: one for n, one in new.items() if n not in old or _differs(old[n], one)}
-    before = [c for n, one in old.items() for c in one.chains if n not in new or n in rewritten]
-    after = dict.fromkeys(chain for one in rewritten.values() for chain in one.chains)
-    gone = [chain for chain in before if chain not in after]
-    if not (moves or after or gone):
+    moves, own = "".join(_moves(old, new, "common")), _Own(old, new, terse)
+    if not (moves or own.declared):
         return ""
-    declared = [f":{chain} - [0:0]\n" for chain in (*after, *gone)]
-    deleted = [f"-X {chain}\n" for chain in gone]
-    own = _own(rewritten.values(), terse)
-    return "".join(["*nat\n", *declared, *moves, own, *deleted, "COMMIT\n"])
+    return f"*nat\n{own.declared}{moves}{own.rules}{own.deleted}COMMIT\n"
+
+
+class _Own:
+    """The ports' own chains: what is to be written, and what is to be deleted.
+
+    Attributes:
+        declared: Both kinds, which makes them empty.
+        rules: What comes into the first.
+        deleted: The second, for the end: nothing leads to them any more.
+    """
+
+    def __init__(self, old: Fragments, new: Fragments, terse: bool) -> None:
+        written = {n: one for n, one in new.items() if n not in old or _differs(old[n], one)}
+        touched = (one for n, one in old.items() if n not in new or n in written)
+        chains = dict.fromkeys(chain for one in written.values() for chain in one.chains)
+        gone = [chain for one in touched for chain in one.chains if chain not in chains]
+        self.declared = "".join(f":{chain} - [0:0]\n" for chain in (*chains, *gone))
+        self.rules = _own(written.values(), terse)
+        self.deleted = "".join(f"-X {chain}\n" for chain in gone)
 
 
 def _differs(old: Fragment, new: Fragment) -> bool:
