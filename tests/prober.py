@@ -33,9 +33,10 @@ def tcp(address: str, port: int) -> list[str]:
     return ["answered", found[0], found[1].rpartition(":")[0]]
 
 
-def udp(address: str, port: int) -> list[str]:
+def udp(address: str, port: int, own: int = 0) -> list[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         link.settimeout(PATIENCE)
+        link.bind(("", own))
         link.connect((address, port))
         found = []
         for word in (b"hostname", b"clientip"):
@@ -44,9 +45,12 @@ def udp(address: str, port: int) -> list[str]:
     return ["answered", found[0], found[1].rpartition(":")[0]]
 
 
-def once(protocol: str, address: str, port: int) -> list[str]:
+def once(probe: dict[str, Any]) -> list[str]:
+    address, port = probe["address"], probe["port"]
     try:
-        return (udp if protocol == "UDP" else tcp)(address, port)
+        if probe["protocol"] == "UDP":
+            return udp(address, port, probe.get("source_port", 0))
+        return tcp(address, port)
     except ConnectionError:
         return ["refused"]
     except TimeoutError:
@@ -57,7 +61,7 @@ def run(probe: dict[str, Any]) -> list[list[str]]:
     outcomes: list[list[str]] = []
     missing = set(probe["want"])
     while len(outcomes) < probe["tries"]:
-        outcomes.append(once(probe["protocol"], probe["address"], probe["port"]))
+        outcomes.append(once(probe))
         missing -= set(outcomes[-1][1:2])
         if len(outcomes[-1]) == 1 or (probe["want"] and not missing):
             break

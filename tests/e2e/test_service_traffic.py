@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from labs import RunningLab, StartLab
@@ -143,7 +144,7 @@ def test_endpoints_are_chosen_alike(running: RunningLab) -> None:
     An even choice is rejected once in a hundred times, so it is only uneven if that is so thrice.
     """
     probe = {"protocol": "TCP", "address": "10.96.9.10", "port": 80, "tries": 1, "want": []}
-    seen = []
+    seen: list[Counter[str]] = []
     while len(seen) < 3:
         outcomes = ask(running, "pod", [{**probe, "copies": 3000}])
         counts = Counter(found[0][1] for found in outcomes)
@@ -152,3 +153,64 @@ def test_endpoints_are_chosen_alike(running: RunningLab) -> None:
             return
         seen.append(counts)
     pytest.fail(f"{seen}")
+
+
+def changing(running: RunningLab, *servers: str, protocol: str = "TCP", **spec: object) -> None:
+    """Makes or changes the Service ``changing``."""
+    text = service("changing", servers, protocol, clusterIP="10.96.9.20", **spec)
+    running.run("apply", "-f", "-", text=text)
+
+
+@pytest.fixture
+def gone(running: RunningLab) -> Iterator[None]:
+    """The Service ``changing`` is deleted after the test."""
+    yield
+    running.run("delete", "endpointslice", "changing-1")
+    running.run("delete", "service", "changing")
+
+
+@pytest.mark.usefixtures("gone")
+def test_changes_are_there_when_apply_returns(running: RunningLab) -> None:
+    def flow(*servers: str) -> Flow:
+        return Flow("changing", "pod", "10.96.9.20", 80, servers, False)
+
+    for servers in (("local-0",), ("local-0", "remote-0"), ("remote-1",), (), ("local-2",)):
+        changing(running, *servers)
+        assert not check(running, [flow(*servers)])
+
+
+@pytest.mark.usefixtures("gone")
+def test_a_client_keeps_its_endpoint(running: RunningLab) -> None:
+    three = ("local-1", "remote-0", "remote-1")
+    probe = {"protocol": "TCP", "address": "10.96.9.20", "port": 80, "tries": 1, "want": []}
+
+    def servers(source: str) -> set[str]:
+        """Who answers 21 connections; the first one is alone, as it is the one that chooses."""
+        answers = ask(running, source, [probe]) + ask(running, source, [{**probe, "copies": 20}])
+        return {outcome[1] for [outcome] in answers}
+
+    changing(running, *three, sessionAffinity="ClientIP")
+    (found,) = servers("pod")
+    assert len(servers("default/local-0")) == len(servers("default/local-2")) == 1
+    assert servers("pod") == {found}
+    left = {*three} - {found}
+    changing(running, *sorted(left), sessionAffinity="ClientIP")
+    (other,) = servers("pod")  # its endpoint has gone: it gets another one
+    assert other in left
+
+
+@pytest.mark.usefixtures("gone")
+def test_a_udp_client_is_not_sent_to_an_endpoint_that_is_gone(running: RunningLab) -> None:
+    """From the same port, so that the kernel knows the connection if it has not forgotten it."""
+    probe = {"protocol": "UDP", "address": "10.96.9.20", "port": 80, "tries": 1, "want": []}
+
+    def answers() -> str:
+        [[outcome]] = ask(running, "pod", [{**probe, "source_port": 4444}])
+        return outcome[1]
+
+    changing(running, "local-0", protocol="UDP")
+    assert answers() == "local-0"
+    changing(running, "local-0", "remote-0", protocol="UDP")
+    assert [answers() for _ in range(5)] == ["local-0"] * 5  # an endpoint more moves nobody
+    changing(running, "remote-0", protocol="UDP")
+    assert answers() == "remote-0"
