@@ -193,6 +193,7 @@ _COLUMNS: Mapping[str, tuple[Column, ...]] = {
         _AGE,
         Column("Selector", lambda item: _labels(item["spec"].get("selector")), wide=True),
     ),
+    "servicecidrs": (_NAME, Column("CIDRs", lambda item: ",".join(item["spec"]["cidrs"])), _AGE),
     "endpoints": (_NAME, Column("Endpoints", _endpoints), _AGE),
     "endpointslices": (
         _NAME,

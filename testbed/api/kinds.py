@@ -1,4 +1,4 @@
-"""The kinds that the API serves: those that can be applied, and nodes.
+"""The kinds that the API serves: those that can be applied, and those that come with a lab.
 
 A kind of :data:`testbed.objects.SERVED` appears here by itself. What can be added is which of its
 fields can be selected (:data:`_FIELDS`) and its columns (:mod:`testbed.api.columns`).
@@ -29,6 +29,12 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "services": (*_COMMON, "spec.clusterIP", "spec.type"),
 }
 """Plural → fields that can be selected: ``pkg/apis/core/v1/conversion.go``."""
+
+_COME: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("v1", "Node", "nodes", ("no",)),
+    ("networking.k8s.io/v1", "ServiceCIDR", "servicecidrs", ()),
+)
+"""Kinds that come with a lab: apiVersion, kind, plural, short names; none is in a namespace."""
 
 _ALL = frozenset({"pods", "services", "deployments"})
 """What ``kubectl get all`` means."""
@@ -87,7 +93,7 @@ def served() -> tuple[Served, ...]:
     """All kinds, the core's first."""
     from testbed.objects import SERVED
 
-    found = [_of("v1", "Node", "nodes", ("no",), False)]
+    found = [_of(*kind, False) for kind in _COME]
     found += [
         _of(kind.api_version, kind.kind, kind.plural, kind.short_names, kind.namespaced)
         for kind in SERVED.values()

@@ -51,6 +51,7 @@ class Lab:
         entries: The ways into pods and hosts, once the lab is built.
         faults: What of it has failed, once it is built.
         services: Its Services' endpoints.
+        born: When it was made.
         leaving: Pods that are being ended, since when, and their containers.
         ledger: The versions of its objects.
         api: Its Kubernetes API.
@@ -62,7 +63,7 @@ class Lab:
         self._executor = Executor()
         self._changing = threading.Lock()
         self._plan = Plan()
-        self._born = _now()
+        self.born = _now()
         self._created: dict[tuple[str, Key], str] = {}
         self.services = Services(_now)
         self.leaving: dict[Key, tuple[str, PodRuntime]] = {}
@@ -244,7 +245,7 @@ class Lab:
 
     def created(self, key: Key, kind: str = "Pod") -> str:
         """When an object was made; of a pod or another kind that does not come with the lab."""
-        return self._created.get((kind, key), self._born)
+        return self._created.get((kind, key), self.born)
 
     def _uid(self, pod: Key) -> str:
         return status.uid("Pod", *pod, self.created(pod))
@@ -266,7 +267,7 @@ class Lab:
         if plural == "pods":
             return [self._pod(key) for key in cluster.pods]
         if plural == "nodes":
-            return [status.node(cluster, n, self._born, nodeinfo.info()) for n in cluster.nodes]
+            return [status.node(cluster, n, self.born, nodeinfo.info()) for n in cluster.nodes]
         if plural == "namespaces":
             return [
                 status.namespace(item.manifest, self.created(("", name), "Namespace"))

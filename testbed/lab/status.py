@@ -76,6 +76,18 @@ def node(cluster: Cluster, item: Node, created: str, machine: Json) -> Json:
     }
 
 
+def service_cidr(cidr: str, created: str) -> Json:
+    """The ServiceCIDR (networking.k8s.io/v1, KEP-1880) that a cluster begins with."""
+    manifest = {"metadata": {"name": "kubernetes"}}
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "ServiceCIDR",
+        "metadata": _meta(manifest, "ServiceCIDR", created),
+        "spec": {"cidrs": [cidr]},
+        "status": {"conditions": [_condition("Ready", True, created)]},
+    }
+
+
 def deployment(item: Deployment, pods: list[PodRuntime], created: str) -> Json:
     """A Deployment with its counts of replicas."""
     ready = sum(pod.ready for pod in pods)

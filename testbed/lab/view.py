@@ -17,8 +17,11 @@ from testbed.objects import SERVED
 if TYPE_CHECKING:
     from testbed.lab.lab import Lab
 
-_OF_THE_CLUSTER = {"namespaces", "nodes", "services"}
+_OF_THE_CLUSTER = {"namespaces", "nodes", "services", "servicecidrs"}
 """Kinds that do not depend on what pods do."""
+
+_COME = ("nodes", "servicecidrs")
+"""Kinds that come with a lab."""
 
 Json = dict[str, Any]
 
@@ -35,8 +38,8 @@ class LabView:
 
     @property
     def plurals(self) -> tuple[str, ...]:
-        """Those that can be applied, and nodes; what others are made for comes first."""
-        return ("nodes", *(kind.plural for kind in SERVED.values()))
+        """Those that can be applied, and those that come with a lab, which are first."""
+        return (*_COME, *(kind.plural for kind in SERVED.values()))
 
     def inputs(self, plural: str) -> tuple[object, ...]:
         """The cluster, and where it matters what pods do, all of that."""
@@ -72,4 +75,7 @@ class LabView:
 
     def objects(self, plural: str) -> list[Json]:
         """All objects of another kind."""
+        if plural == "servicecidrs":
+            options = self._lab.spec.cluster.options
+            return [status.service_cidr(options.service_cidr, self._lab.born)]
         return self._lab.objects(plural)

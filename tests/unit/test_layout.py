@@ -17,6 +17,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("testbed", "cni_modes", "scenarios", "topologies")
 PURE = (
+    *(
+        f"testbed.api.{path.stem}"
+        for path in (ROOT / "testbed/api").glob("[a-z]*.py")
+        if path.stem not in ("feed", "guard", "peers", "server")
+    ),
     "testbed.cluster",
     "testbed.errors",
     "testbed.images.catalogue",
