@@ -16,6 +16,10 @@ from testbed.proxy.modes._nftnames import TABLE
 GUARD = "firewall-sources-check"
 """The chain that drops what may not use a load balancer's address."""
 
+SESSIONS = 1 << 18
+"""How many clients' sessions a node remembers; further ones are not, and each connection of theirs
+goes to any endpoint. The kernel makes a table of that size at once: 4 MiB."""
+
 _INDEX = "numgen random mod 2"
 
 
@@ -31,7 +35,7 @@ def table(node: ProxyNode) -> Iterator[str]:
         }
         for name, kind in maps.items():
             yield f"add map {TABLE} {place.prefix}{name} {{ typeof {kind} ; }}"
-    kind = "typeof ip saddr . meta priority ; flags dynamic,timeout ;"
+    kind = f"typeof ip saddr . meta priority ; size {SESSIONS} ; flags dynamic,timeout ;"
     yield f"add set {TABLE} sessions {{ {kind} }}"
     yield from _firewall()
     yield from _hairpin()

@@ -7,7 +7,7 @@ load is cut into chunks. The hooks come last: until then packets see nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from testbed.proxy.contract import Nft, Step
 from testbed.proxy.modes import _nfttext as nft
@@ -68,11 +68,16 @@ def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, 
 
 def _change(others: Others, old: Fragments, new: Fragments) -> Iterator[str]:
     was, now = _chains(old), _chains(new)
+    before, after = _affinities(old), _affinities(new)
+    anew = {one.name for one in before - after} & {one.name for one in after}
     used = others.chains({name for name in was.keys() ^ now.keys() if "/" not in name})
     made = [chain for name, chain in now.items() if name not in was and name not in used]
-    other = [chain for name, chain in now.items() if was.get(name, chain) != chain]
+    other = [
+        chain
+        for name, chain in now.items()
+        if name in was and (was[name] != chain or _uses(chain, anew))
+    ]
     gone = [name for name in was if name not in now and name not in used]
-    before, after = _affinities(old), _affinities(new)
     goes, comes = _elements(others, old, new)
     stale = [chain.name for chain in other] + gone
     yield from nft.new_chains(chain.name for chain in made)
@@ -104,6 +109,11 @@ def _elements(
 
 def _chains(fragments: Fragments) -> dict[str, Chain]:
     return {chain.name: chain for one in fragments.values() for chain in one.chains}
+
+
+def _uses(chain: Chain, sets: Set[str]) -> bool:
+    """Whether a chain has to do with one of the sets, which are deleted and made anew."""
+    return any(f"@{name} " in rule for name in sets for rule in chain.rules)
 
 
 def _affinities(fragments: Fragments) -> set[Affinity]:
