@@ -126,13 +126,17 @@ def prepare(lab: RunningLab) -> None:
     The client could reach n2 without n1, so n1 would send it ICMP redirects, and for a second after
     each none of the errors that refuse a connection: the kernel limits them together.
     """
-    for device in ("all", "n1-eth0"):
-        key = f"net.ipv4.conf.{device}.send_redirects"
-        lab.exec("node/n1", "sysctl", "-qw", f"{key}=0")
-    lab.exec("node/n1", "ip", "address", "replace", f"{SECOND}/32", "dev", "lo")
+    lab.exec(
+        "node/n1",
+        "sh",
+        "-c",
+        f"ip address replace {SECOND}/32 dev lo"
+        " && sysctl -qw net.ipv4.conf.all.send_redirects=0"
+        " net.ipv4.conf.n1-eth0.send_redirects=0",
+    )
     ranges = ("10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24", f"{SECOND}/32")
-    for destination in ranges:
-        lab.exec("external/client", "ip", "route", "replace", destination, "via", NODE)
+    routes = (f"ip route replace {destination} via {NODE}" for destination in ranges)
+    lab.exec("external/client", "sh", "-c", " && ".join(routes))
 
 
 def ask(lab: RunningLab, source: str, probes: list[dict[str, Any]]) -> list[list[list[str]]]:
