@@ -252,7 +252,16 @@ class Lab:
 
     def _pod(self, key: Key) -> dict[str, Any]:
         cluster = self.spec.cluster
-        return status.pod(cluster, cluster.pods[key], self.kubelet.pods.get(key), self.created(key))
+        bound, runtime = cluster.pods[key], self.kubelet.pods.get(key)
+        return status.pod(cluster, bound, runtime, self.created(key), self.owner_uid(bound))
+
+    def owner_uid(self, bound: BoundPod) -> str:
+        """The UID of the Deployment that a pod belongs to; empty if it belongs to none."""
+        if bound.owner is None:
+            return ""
+        namespace = bound.key[0]
+        created = self.created((namespace, bound.owner), "Deployment")
+        return status.uid("Deployment", namespace, bound.owner, created)
 
     def objects(self, plural: str) -> list[dict[str, Any]]:
         """All objects of a kind, with status.

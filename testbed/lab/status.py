@@ -79,12 +79,13 @@ def node(cluster: Cluster, item: Node, created: str, machine: Json) -> Json:
 def service_cidr(cidr: str, created: str) -> Json:
     """The ServiceCIDR (networking.k8s.io/v1, KEP-1880) that a cluster begins with."""
     manifest = {"metadata": {"name": "kubernetes"}}
+    said = {"reason": "", "message": "Kubernetes Service CIDR is ready"}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "ServiceCIDR",
         "metadata": _meta(manifest, "ServiceCIDR", created),
         "spec": {"cidrs": [cidr]},
-        "status": {"conditions": [_condition("Ready", True, created)]},
+        "status": {"conditions": [_condition("Ready", True, created) | said]},
     }
 
 
@@ -148,11 +149,26 @@ def endpoints(
     return {**manifest, "metadata": metadata}
 
 
-def pod(cluster: Cluster, bound: BoundPod, runtime: PodRuntime | None, created: str) -> Json:
-    """A Pod with its node, addresses, phase and the states of its containers."""
+def pod(
+    cluster: Cluster,
+    bound: BoundPod,
+    runtime: PodRuntime | None,
+    created: str,
+    owner_uid: str,
+) -> Json:
+    """A Pod with its node, addresses, phase and the states of its containers.
+
+    Args:
+        cluster: Its cluster.
+        bound: The pod.
+        runtime: Its containers, as far as they have been started.
+        created: When it was made.
+        owner_uid: The UID of the Deployment that it belongs to, if it does.
+    """
     manifest, metadata = bound.pod.manifest, _meta(bound.pod.manifest, "Pod", created)
     if bound.owner:
         owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": bound.owner}
+        owner |= {"uid": owner_uid}
         metadata["ownerReferences"] = [{**owner, "controller": True}]
     host = cluster.node(bound.node).address
     containers = [] if runtime is None else [_container(c) for c in runtime.containers]

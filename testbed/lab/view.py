@@ -63,7 +63,9 @@ class LabView:
     def object(self, plural: str, part: Any) -> Json:
         """A pod; one that is being ended says so (``metadata.deletionTimestamp``)."""
         bound, since, runtime, _ = part
-        item = status.pod(self._lab.spec.cluster, bound, runtime, self._lab.created(bound.key))
+        lab = self._lab
+        created, owner = lab.created(bound.key), lab.owner_uid(bound)
+        item = status.pod(lab.spec.cluster, bound, runtime, created, owner)
         if since:
             grace = bound.pod.spec.termination_grace_period_seconds
             stamps = {

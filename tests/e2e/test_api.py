@@ -19,6 +19,7 @@ from machine import Machine
 
 from testbed.errors import LabError
 from testbed.lab.client import Lab
+from testbed.release import KUBERNETES
 
 pytestmark = pytest.mark.e2e
 
@@ -139,6 +140,25 @@ def test_it_says_what_get_says(echo: RunningLab, path: str, plural: str) -> None
     served = get(echo.name, path)["items"]
     assert served
     assert {i["metadata"]["name"]: i for i in served} == {i["metadata"]["name"]: i for i in printed}
+
+
+def test_every_object_is_one_that_kubernetes_schema_knows(echo: RunningLab) -> None:
+    import kubernetes_validate
+
+    major_minor = ".".join(map(str, KUBERNETES))
+    seen = set()
+    roots = ["/api/v1"]
+    for group in get(echo.name, "/apis")["groups"]:
+        roots += [f"/apis/{entry['groupVersion']}" for entry in group["versions"]]
+    for root in roots:
+        for resource in get(echo.name, root)["resources"]:
+            for item in get(echo.name, f"{root}/{resource['name']}")["items"]:
+                kubernetes_validate.validate(item, major_minor, strict=True)
+                assert {"uid", "resourceVersion", "creationTimestamp"} <= item["metadata"].keys()
+                for owner in item["metadata"].get("ownerReferences", ()):
+                    assert owner["uid"]
+                seen.add(resource["name"])
+    assert {"pods", "nodes", "deployments", "services", "endpointslices", "servicecidrs"} <= seen
 
 
 def test_versions_stay_while_nothing_happens(echo: RunningLab) -> None:
