@@ -70,7 +70,7 @@ def make(kernel: str | None, size: Size, writable: Iterable[Path]) -> Plan:
         kernel=kernels.choose(kernel, kernels.cache() / "kernels"),
         size=size,
         programs=programs,
-        virtiofsd=_virtiofsd(),
+        virtiofsd=virtiofsd(),
         writable=outermost(writable),
         name=socket.gethostname(),
     )
@@ -114,7 +114,12 @@ def _require() -> None:
         raise MissingError("there is no QEMU", hint=initramfs.hint("qemu-system-x86"))
 
 
-def _virtiofsd() -> tuple[str, str]:
+def virtiofsd() -> tuple[str, str]:
+    """Path of virtiofsd, and what it prints for ``--help``.
+
+    Raises:
+        MissingError: There is none.
+    """
     for place in VIRTIOFSD:
         program = which(place)
         if program:
