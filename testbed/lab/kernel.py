@@ -95,8 +95,23 @@ COMMIT
 """
 _NFTABLES = """table ip probe {
  map m { type ipv4_addr . inet_service : verdict; }
- chain nat { type nat hook prerouting priority dstnat; ip daddr . tcp dport vmap @m; }
- chain post { type nat hook postrouting priority srcnat; ip saddr 192.0.2.0/24 masquerade; }
+ set s { type ipv4_addr; flags dynamic,timeout; timeout 1s; }
+ chain a { fib saddr type local mark set 0x4000; update @s { ip saddr }
+ }
+ chain b { ip daddr 192.0.2.1 reject; }
+ chain nat { type nat hook prerouting priority -100; ip daddr . tcp dport vmap @m
+  numgen random mod 2 vmap { 0 : goto a, 1 : accept }
+ }
+ chain in { type filter hook input priority 0; ct state new jump b; }
+ chain post { type nat hook postrouting priority 100; masquerade fully-random; }
+}
+"""
+_NUMBERED = """table ip probe_numbered {
+ map m { typeof ip daddr . tcp dport . numgen random mod 2 : ip daddr . tcp dport; }
+ set f { type ipv4_addr . inet_service . ipv4_addr; flags interval; }
+ chain nat { type nat hook prerouting priority -100
+  dnat ip to ip daddr . tcp dport . numgen random mod 2 map @m
+ }
 }
 """
 _FLOWTABLE = f"""table ip probe_flow {{
@@ -247,9 +262,15 @@ KERNEL: Mapping[str, KernelFeature] = {
         tool="iptables-restore",
     ),
     "nftables": _F(
-        "CONFIG_NF_TABLES and CONFIG_NFT_NAT",
+        "CONFIG_NF_TABLES, CONFIG_NFT_NAT, _MASQ, _NUMGEN, _REJECT and CONFIG_NFT_FIB_IPV4",
         "rules of kube-proxy's nftables mode",
         lambda kernel: kernel.nft(_NFTABLES),
+        tool="nft",
+    ),
+    "nft-numgen-keys": _F(
+        "CONFIG_NFT_NUMGEN, and nft 1.0.6",
+        "choosing an endpoint by a number in the key of a map",
+        lambda kernel: kernel.nft(_NUMBERED),
         tool="nft",
     ),
     "flowtable": _F(

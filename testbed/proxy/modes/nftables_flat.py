@@ -44,7 +44,7 @@ class NftablesFlatMode:
     """See the module's text."""
 
     summary = "nftables with no chain and no set per Service"
-    needs: tuple[str, ...] = ("nft", "nftables", "conntrack")
+    needs: tuple[str, ...] = ("nft", "nftables", "nft-numgen-keys", "conntrack")
     settings: Mapping[str, str] = options.COMMON
 
     def check(self, settings: Mapping[str, str]) -> None:
