@@ -62,7 +62,7 @@ def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, 
         new: Ports that differ, as they shall be.
     """
     others = Others(fragments, new.values())
-    lines = nft.text(_change(others, old, new))
+    lines = nft.text(_change(others, dict(sorted(old.items())), dict(sorted(new.items()))))
     return (Nft(lines),) if lines else ()
 
 
