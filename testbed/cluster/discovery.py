@@ -150,7 +150,10 @@ def _changed(new: Discovery, old: Discovery) -> set[Key]:
 def _changed_pods(new: Discovery, old: Discovery) -> Iterator[BoundPod]:
     """The pods that are not what they were: as they were, and as they are."""
     before, after = ({**d.leaving, **d.cluster.pods} for d in (old, new))
-    for key in before.keys() | after.keys():
+    keys = before.keys() | after.keys()
+    if old.cluster.pods is new.cluster.pods and not old.leaving and not new.leaving:
+        keys = old.statuses.keys() | new.statuses.keys()  # only how they do may have changed
+    for key in keys:
         same = before.get(key) is after.get(key)
         if not same or old.statuses.get(key, READY) != new.statuses.get(key, READY):
             yield from (pods[key] for pods in (before, after) if key in pods)

@@ -16,9 +16,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from testbed.lab import join
+from testbed.lab.processes import ended, spawn
+from testbed.objects.probe import Probe
+
+if TYPE_CHECKING:
+    from testbed.lab.health import Health
 
 _FIRST_BACKOFF, _MOST_BACKOFF, _FORGIVEN_AFTER = 10.0, 300.0, 600.0
 _START_ERROR = 128  # the exit code that containerd reports for a program that cannot be started
@@ -52,6 +57,13 @@ class Container:
         program: What it runs.
         namespaces: Gives the descriptors of its pod's namespaces.
         changed: Called at each change of state.
+        grace: Seconds from SIGTERM to SIGKILL when a probe ends it, unless the probe has its own.
+
+    Attributes:
+        health: How it does by its probes; put here by whoever made it, None for none.
+        state: What it does.
+        last_state: How it ended the last time.
+        restarts: How often it was started again.
     """
 
     def __init__(
@@ -59,8 +71,12 @@ class Container:
         program: Program,
         namespaces: Callable[[], join.Descriptors],
         changed: Callable[[], None],
+        grace: float = 30,
     ) -> None:
         self.program, self._namespaces, self._changed = program, namespaces, changed
+        self.health: Health | None = None
+        self._grace, self._stopping = grace, False
+        self._ending: asyncio.Task[None] | None = None
         self.state: dict[str, Any] = {"waiting": {"reason": "ContainerCreating"}}
         self.last_state: dict[str, Any] = {}
         self.restarts = 0
@@ -75,6 +91,16 @@ class Container:
     def running(self) -> bool:
         """Whether it runs (one without process always does)."""
         return "running" in self.state
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs, and its startup probe was good."""
+        return self.running and (self.health is None or self.health.started)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has started, and its readiness probe is good."""
+        return self.running and (self.health is None or self.health.ready)
 
     async def run(self, policy: str) -> int:
         """Runs it until its pod's restart policy is content.
@@ -109,44 +135,65 @@ class Container:
         assert process is not None  # noqa: S101 - _start had no problem
         started = _now()
         self.mark_running()
-        code = await _ended(process)
+        code = await ended(process)
         self._process = None  # not when this is cancelled: stop() needs it
+        self._end_ending()
+        self._set_ended(code, started)
+        return 128 - code if code < 0 else code
+
+    def _set_ended(self, code: int, started: str) -> None:
         code = 128 - code if code < 0 else code  # as a shell reports a signal
         reason = "Completed" if code == 0 else "Error"
         self._set({"terminated": _terminated(code, reason, started)})
-        return code
 
     def _start(self) -> str:
         """Starts the process; what is wrong if it cannot be."""
         argv, environment = self.program.argv or (), dict(self.program.environment)
         if shutil.which(argv[0], path=environment.get("PATH")) is None:
             return f'exec: "{argv[0]}": executable file not found in $PATH'
-        namespaces = self._namespaces()
-        where = [f"--wdns={self.program.directory}"] if self.program.directory else []
-        line = join.command(namespaces, argv)
+        namespaces, directory = self._namespaces(), self.program.directory
         with self.program.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [line[0], *where, *line[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                pass_fds=tuple(namespaces.values()),
-                start_new_session=True,
-            )
+            self._process = spawn(argv, namespaces, environment, directory, log)
         return ""
 
     async def stop(self, grace: float) -> None:
-        """Ends the process: SIGTERM, and SIGKILL after the grace period."""
+        """Ends the process for good: SIGTERM, and SIGKILL after the grace period.
+
+        Until then it is asked for its readiness, and for nothing else any more.
+        """
+        self._stopping, process, code = True, self._process, 0
+        self._end_ending()
+        if process is not None:
+            os.kill(process.pid, signal.SIGTERM)  # Popen's own would reap one that has just ended
+            try:
+                code = await asyncio.wait_for(ended(process), grace)
+            except TimeoutError:
+                os.kill(process.pid, signal.SIGKILL)
+                code = await ended(process)
+            self._process = None
+        if self.running:
+            self._set_ended(code, self.state["running"]["startedAt"])
+
+    def fail(self, probe: Probe) -> None:
+        """Ends the process because of a probe; the pod's restart policy decides what comes then."""
+        own = probe.termination_grace_period_seconds
+        if not self._stopping:
+            self._ending = asyncio.create_task(self._end(self._grace if own is None else own))
+
+    async def _end(self, grace: float) -> None:
         process = self._process
-        if process is None:
+        if process is None:  # one without process: another one of it
+            self.restarts += 1
+            self.mark_running()
             return
-        os.kill(process.pid, signal.SIGTERM)  # Popen's own would reap one that has just ended
-        try:
-            await asyncio.wait_for(_ended(process), grace)
-        except TimeoutError:
-            os.kill(process.pid, signal.SIGKILL)
-            await _ended(process)
+        os.kill(process.pid, signal.SIGTERM)
+        await asyncio.sleep(grace)  # its end ends this
+        os.kill(process.pid, signal.SIGKILL)
+
+    def _end_ending(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
 
     def mark_running(self) -> None:
         """Has it count as running from now on."""
@@ -160,24 +207,12 @@ class Container:
 
     def _set(self, state: dict[str, Any]) -> None:
         self.state = state
+        if self.health is not None:
+            if self.running:
+                self.health.begin()
+            else:
+                self.health.end()
         self._changed()
-
-
-async def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Waits for a process by its descriptor, without a thread or a look now and then.
-
-    What is left of its process group is killed, as the end of a container's process 1 does it.
-    """
-    loop, done = asyncio.get_running_loop(), asyncio.Event()
-    descriptor = os.pidfd_open(process.pid)
-    loop.add_reader(descriptor, done.set)
-    try:
-        await done.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-    os.killpg(process.pid, signal.SIGKILL)  # before it is reaped: the number is still its own
-    return process.wait()
 
 
 def _now() -> str:

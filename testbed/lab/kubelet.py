@@ -1,4 +1,4 @@
-"""The kubelets of all nodes: the processes of the pods, in one event loop.
+"""The kubelets of all nodes: the processes of the pods and their probes, in one event loop.
 
 A pod whose containers run nothing (``pause``) costs nothing here: no process, no task, and no
 namespaces but its network.
@@ -10,11 +10,15 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
+from testbed.cluster.backends import READY, PodStatus
 from testbed.cluster.model import BoundPod
-from testbed.lab import join
+from testbed.lab import join, podstatus
 from testbed.lab.containers import Container, Program
+from testbed.lab.health import Health
+from testbed.lab.probing import Prober, Site
 
 Key = tuple[str, str]
 
@@ -22,11 +26,22 @@ Key = tuple[str, str]
 class PodRuntime:
     """The containers of one pod.
 
+    Args:
+        bound: The pod with node and address.
+        programs: What its init containers and its containers run.
+        namespaces: Gives the descriptors of its namespaces.
+        changed: Called at each change of a container.
+        node: Gives the descriptor of its node's network namespace, from where probes ask; None is
+            the process's own.
+        site: Where all pods' probes ask from; None for one of its own.
+
     Attributes:
         bound: The pod with node and address.
         init: Its init containers.
         containers: Its containers.
-        revision: Another one after each change of a container's state.
+        revision: Another one after each change of a container.
+        status: How it does, for whoever makes endpoints.
+        ready_since: Since when it is ready, or not; empty as long as it never was.
     """
 
     def __init__(
@@ -35,18 +50,51 @@ class PodRuntime:
         programs: tuple[list[Program], list[Program]],
         namespaces: Callable[[], join.Descriptors],
         changed: Callable[[], None],
+        node: Callable[[], int | None] = lambda: None,
+        site: Site | None = None,
     ) -> None:
-        self.bound = bound
-        self.revision = object()
-
-        def note() -> None:
-            self.revision = object()
-            changed()
-
-        self.init, self.containers = (
-            [Container(program, namespaces, note) for program in part] for part in programs
-        )
+        self.bound, self._changed = bound, changed
+        self.revision, self.ready_since, self._leaving = object(), "", False
         self.task: asyncio.Task[None] | None = None
+        spec, grace = bound.pod.spec, bound.pod.spec.termination_grace_period_seconds
+        self.init, self.containers = (
+            [Container(program, namespaces, self._note, grace) for program in part]
+            for part in programs
+        )
+        self._lasting = podstatus.lasting(spec, self.init, self.containers)
+        site = Site() if site is None else site
+        declared = {c.name: c for c in (*spec.init_containers, *spec.containers)}
+        for container in self._lasting:
+            own, program = declared[container.program.name], container.program
+            if own.readiness_probe or own.liveness_probe or own.startup_probe:
+                prober = Prober(own, program, bound.address, namespaces, node, site)
+                container.health = Health(prober, self._note, container.fail)
+        self.status = self._status()
+
+    def _note(self) -> None:
+        """Tells of a change of a container."""
+        self.revision, before, self.status = object(), self.status.ready, self._status()
+        if before != self.status.ready:
+            self.ready_since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._changed()
+
+    def _status(self) -> PodStatus:
+        if self._leaving:
+            ended = not any(container.running for container in (*self.init, *self.containers))
+        else:
+            ended = self.phase in {"Succeeded", "Failed"}
+        found = PodStatus(ready=self.ready, terminating=self._leaving, ended=ended)
+        return READY if found == READY else found
+
+    def leave(self) -> None:
+        """The pod is being deleted: it is terminating, and serves as long as it is ready."""
+        self._leaving = True
+        self._note()
+
+    @property
+    def phase(self) -> str:
+        """``Pending``, ``Running``, ``Succeeded`` or ``Failed``."""
+        return podstatus.phase(self.bound.pod.spec, self.init, self.containers)
 
     @property
     def idle(self) -> bool:
@@ -55,8 +103,19 @@ class PodRuntime:
 
     @property
     def ready(self) -> bool:
-        """Whether all of its containers run."""
-        return all(container.running for container in self.containers)
+        """Whether all of its containers and sidecars are ready."""
+        return not self.unready
+
+    @property
+    def unready(self) -> list[str]:
+        """The names of its containers that are not ready, sidecars first."""
+        return [container.program.name for container in self._lasting if not container.ready]
+
+    @property
+    def open(self) -> bool:
+        """Whether it runs, is not ready, and no probe has said anything against it yet."""
+        healths = (c.health for c in self._lasting if c.health is not None)
+        return not self.ready and any(health.open for health in healths)
 
     @property
     def done(self) -> bool:
@@ -76,6 +135,8 @@ class PodRuntime:
         for container, spec in zip(self.init, self.bound.pod.spec.init_containers, strict=True):
             if spec.restart_policy == "Always":
                 sidecars.append(asyncio.create_task(container.run("Always")))
+                if container.health is not None:
+                    await container.health.until_started()
             elif await container.run("Never" if policy == "Never" else "OnFailure") != 0:
                 return
         runs = [asyncio.create_task(c.run(policy)) for c in self.containers]
@@ -103,6 +164,7 @@ class Kubelet:
         changed: Notified (its lock is held) at each change of a container's state.
         revision: Another one after each such change.
         listener: Called after each, in whichever thread.
+        site: Where the pods' probes ask from.
     """
 
     def __init__(self) -> None:
@@ -110,6 +172,7 @@ class Kubelet:
         self.changed = threading.Condition()
         self.revision = object()
         self.listener: Callable[[], None] = lambda: None
+        self.site = Site()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="kubelet", daemon=True).start()
 
@@ -151,6 +214,12 @@ class Kubelet:
         with self.changed:
             self.changed.wait_for(lambda: not self._unready(), seconds)
             return self._unready()
+
+    def wait_settled(self, pods: Iterable[PodRuntime], seconds: float) -> None:
+        """Waits until each pod is ready, or a probe of it has said that it is not."""
+        pods = list(pods)
+        with self.changed:
+            self.changed.wait_for(lambda: not any(pod.open for pod in pods), seconds)
 
     def _unready(self) -> list[PodRuntime]:
         return [pod for pod in self.pods.values() if not (pod.ready or pod.done)]

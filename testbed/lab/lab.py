@@ -34,6 +34,9 @@ from testbed.spec import Spec
 CONTROLLER = 10.0
 """Seconds that an SDN controller has to program its switches before hosts announce themselves."""
 
+SETTLE = 30.0
+"""Seconds that ``apply`` gives new pods until they are ready, or a probe says that they are not."""
+
 SILENCE = 0.25
 """Seconds without news of routes after which the daemons have done with what happened."""
 
@@ -142,9 +145,10 @@ class Lab:
         with self._changing:
             given = list(objects)
             before = self.spec.cluster
-            self._enact(self.spec.with_cluster(specs.apply(before, given)))
+            started = self._enact(self.spec.with_cluster(specs.apply(before, given)))
             after = self.spec.cluster
-            return [f"{_title(item)} {_verb(before, after, item)}" for item in given]
+        self._settle(started)
+        return [f"{_title(item)} {_verb(before, after, item)}" for item in given]
 
     def delete(self, keys: list[tuple[str, str, str]]) -> list[str]:
         """Deletes objects by kind, namespace and name; what was deleted, as kubectl says it.
@@ -154,11 +158,22 @@ class Lab:
             LabError: The kernel refuses something.
         """
         with self._changing:
-            self._enact(self.spec.with_cluster(clusters.delete(self.spec.cluster, keys)))
-            return [f'{_resource(kind)} "{name}" deleted' for kind, _, name in keys]
+            started = self._enact(self.spec.with_cluster(clusters.delete(self.spec.cluster, keys)))
+        self._settle(started)
+        return [f'{_resource(kind)} "{name}" deleted' for kind, _, name in keys]
 
-    def _enact(self, new: Spec) -> None:
-        """Makes the lab what ``new`` says: pods that go are ended first, new ones started last."""
+    def _settle(self, started: list[PodRuntime]) -> None:
+        """Waits for the probes of new pods, and until the proxies know what became of them."""
+        if any(pod.open for pod in started):
+            self.kubelet.wait_settled(started, SETTLE)
+            self._proxies.flush()
+
+    def _enact(self, new: Spec) -> list[PodRuntime]:
+        """Makes the lab what ``new`` says: pods that go are ended first, new ones started last.
+
+        Returns:
+            The pods that were started.
+        """
         old_pods, plan = self.kubelet.pods, new.plan
         pods = new.cluster.pods
         gone = [
@@ -167,6 +182,8 @@ class Lab:
             if key not in pods or not _same(running.bound, pods[key])
         ]
         self.leaving = {key: (_now(), old_pods[key]) for key in gone}
+        for key in gone:
+            old_pods[key].leave()
         self.kubelet.notify()
         self.ledger.record("pods")  # that they are being ended
         self.services_changed()
@@ -182,10 +199,12 @@ class Lab:
         self._created = created
         for key, running in self.kubelet.pods.items():
             running.bound = pods[key]
-        self.kubelet.start([self._runtime(pod) for pod in fresh])
+        started = [self._runtime(pod) for pod in fresh]
+        self.kubelet.start(started)
         self._discover()
         self.api.notify()
         self._proxies.flush()
+        return started
 
     def _make_proxies(self) -> Proxies:
         programs = self.spec.programs() if self.spec.proxy_mode.needs else {}
@@ -193,7 +212,12 @@ class Lab:
 
     def _discover(self) -> Discovery:
         """The Services and their endpoints as they are now."""
-        return self.services.update(self.spec.cluster, dict(self.kubelet.pods))
+        return self.services.update(self.spec.cluster, self._runtimes())
+
+    def _runtimes(self) -> dict[Key, PodRuntime]:
+        """The containers of all pods that run, also of those that are being ended."""
+        leaving = {key: runtime for key, (_, runtime) in self.leaving.items()}
+        return leaving | dict(self.kubelet.pods)
 
     def services_changed(self) -> None:
         """To be called when endpoints may have changed; the proxies look at them soon."""
@@ -205,11 +229,14 @@ class Lab:
         self.services_changed()
 
     def _runtime(self, bound: BoundPod) -> PodRuntime:
+        node = self.spec.cluster.node(bound.node).namespace
         return PodRuntime(
             bound,
             programs.of_pod(bound, self._pod(bound.key)),
             lambda: self.entries.namespaces(bound.namespace),
             self.kubelet.notify,
+            lambda: self.entries.netns(node),
+            self.kubelet.site,
         )
 
     def processes(self) -> dict[str, dict[str, int]]:
@@ -272,7 +299,7 @@ class Lab:
         """
         cluster = self.spec.cluster
         if plural in PLURALS:
-            return self.services.objects(plural, cluster, dict(self.kubelet.pods), self._uid)
+            return self.services.objects(plural, cluster, self._runtimes(), self._uid)
         if plural == "pods":
             return [self._pod(key) for key in cluster.pods]
         if plural == "nodes":
@@ -317,11 +344,13 @@ def _verb(before: clusters.Cluster, after: clusters.Cluster, item: Object) -> st
 
 
 def _not_ready(pod: PodRuntime) -> str:
-    """Why a pod is not ready, in the words of its containers' states."""
+    """Why a pod is not ready, in the words of its containers' states and probes."""
     found = []
     for container in (*pod.init, *pod.containers):
         for state in (container.state, container.last_state):
             for detail in state.values():
                 words = [str(detail[k]) for k in ("reason", "message") if k in detail]
                 found += [f"{container.program.name}: {', '.join(words)}"] * bool(words)
+        problems = [] if container.health is None else container.health.problems
+        found += [f"{container.program.name}: {problem}" for problem in problems]
     return f"pod {'/'.join(pod.bound.key)} is not ready: {'; '.join(found)}"

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from testbed.cluster.backends import PodStatus
+from testbed.cluster.backends import READY, PodStatus
 from testbed.cluster.discovery import Discovery, discover
 from testbed.cluster.model import Cluster
 from testbed.lab import status
@@ -18,15 +18,17 @@ PLURALS = ("services", "endpoints", "endpointslices")
 """The kinds whose objects are here."""
 
 
+_PENDING = PodStatus(ready=False)
+
+
 def statuses(cluster: Cluster, runtimes: Mapping[Key, PodRuntime]) -> dict[Key, PodStatus]:
-    """How the pods do that are not simply ready."""
-    found = {}
-    for key, bound in cluster.pods.items():
-        runtime = runtimes.get(key)
-        if runtime is None or not runtime.ready:
-            ended = status.phase(bound, runtime) in {"Succeeded", "Failed"}
-            found[key] = PodStatus(ready=False, ended=ended)
-    return found
+    """How the pods do that are not simply ready.
+
+    Each pod keeps its own status up to date; here it is only gathered.
+    """
+    found = dict.fromkeys(cluster.pods.keys() - runtimes.keys(), _PENDING)
+    said = ((key, runtime.status) for key, runtime in runtimes.items())
+    return found | {key: status for key, status in said if status is not READY}
 
 
 class Services:
@@ -63,7 +65,7 @@ class Services:
         Args:
             plural: One of :data:`PLURALS`.
             cluster: The cluster as it is.
-            runtimes: The pods' containers.
+            runtimes: The pods' containers, of those that are being ended too.
             uid_of_pod: Namespace and name of a pod → its UID.
         """
         found, since = self.update(cluster, runtimes), self._since

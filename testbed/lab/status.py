@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from testbed.cluster.model import BoundPod, BoundService, Cluster, Node
+from testbed.lab import podstatus
 from testbed.lab.containers import Container
 from testbed.lab.kubelet import PodRuntime
 from testbed.objects import Deployment, Endpoints, EndpointSlice
@@ -172,13 +173,12 @@ def pod(
         metadata["ownerReferences"] = [{**owner, "controller": True}]
     host = cluster.node(bound.node).address
     containers = [] if runtime is None else [_container(c) for c in runtime.containers]
-    ready = runtime is not None and runtime.ready
+    phase = "Pending" if runtime is None else runtime.phase
     status = {
-        "phase": phase(bound, runtime),
+        "phase": phase,
         "conditions": [
             _condition("PodScheduled", True, created),
-            _condition("Ready", ready, created),
-            _condition("ContainersReady", ready, created),
+            *_readiness(bound, runtime, phase, created),
         ],
         "hostIP": host,
         "hostIPs": [{"ip": host}],
@@ -188,7 +188,7 @@ def pod(
         "containerStatuses": containers,
     }
     if runtime is not None and runtime.init:
-        status["initContainerStatuses"] = [_container(c) for c in runtime.init]
+        status["initContainerStatuses"] = [_init_container(c) for c in runtime.init]
     reason = _reason(containers)
     spec = {**manifest["spec"], "nodeName": bound.node}
     status |= {"reason": reason} if reason else {}
@@ -201,31 +201,29 @@ def _container(container: Container) -> Json:
         "name": program.name,
         "image": program.image,
         "imageID": "",
-        "ready": container.running,
-        "started": container.running,
+        "ready": container.ready,
+        "started": container.started,
         "restartCount": container.restarts,
         "state": container.state,
         "lastState": container.last_state,
     }
 
 
-def phase(bound: BoundPod, runtime: PodRuntime | None) -> str:
-    """The phase as the kubelet finds it (``pkg/kubelet/kubelet_pods.go``, ``getPhase``)."""
-    if runtime is None:
-        return "Pending"
-    states = [container.state for container in runtime.containers]
-    policy = bound.pod.spec.restart_policy
-    tried = (container.state.get("terminated", {}).get("exitCode") for container in runtime.init)
-    if policy == "Never" and any(tried):
-        return "Failed"
-    if any("waiting" in c.state and not c.last_state for c in runtime.containers):
-        return "Pending"
-    if any("running" in state or "waiting" in state for state in states) or policy == "Always":
-        return "Running"
-    codes = [state["terminated"]["exitCode"] for state in states]
-    if any(codes):
-        return "Failed" if policy == "Never" else "Running"
-    return "Succeeded"
+def _init_container(container: Container) -> Json:
+    """An init container is ready when it has ended well; a sidecar as other containers are."""
+    ended = container.state.get("terminated", {}).get("exitCode")
+    return _container(container) | ({"ready": True} if ended == 0 else {})
+
+
+def _readiness(
+    bound: BoundPod, runtime: PodRuntime | None, phase: str, created: str
+) -> list[Json]:
+    """The conditions ``Ready`` and ``ContainersReady``."""
+    spec = bound.pod.spec
+    unready = [c.name for c in spec.containers] if runtime is None else runtime.unready
+    since = (runtime and runtime.ready_since) or created
+    said = podstatus.readiness(phase, unready) | {"lastTransitionTime": second(since)}
+    return [{"type": kind, **said} for kind in ("Ready", "ContainersReady")]
 
 
 def _reason(containers: list[Json]) -> str | None:

@@ -44,7 +44,9 @@ class Container:
         ports: Declared ports.
         working_dir: None for the image's own.
         restart_policy: ``Always`` on a sidecar among the init containers, else None.
-        readiness_probe: What says whether it is ready; None if it is as soon as it runs.
+        readiness_probe: What says whether it is ready; None if it is as soon as it has started.
+        liveness_probe: What says whether it must be started again; None if only its end does.
+        startup_probe: What says whether it has started; None if it has as soon as it runs.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Container:
     working_dir: str | None
     restart_policy: str | None
     readiness_probe: Probe | None = None
+    liveness_probe: Probe | None = None
+    startup_probe: Probe | None = None
 
     @classmethod
     def decode(cls, manifest: Mapping[str, Any]) -> Container:
@@ -73,6 +77,8 @@ class Container:
             manifest.get("workingDir") or None,
             manifest.get("restartPolicy") or None,
             Probe.decode(manifest.get("readinessProbe")),
+            Probe.decode(manifest.get("livenessProbe")),
+            Probe.decode(manifest.get("startupProbe")),
         )
 
 

@@ -1,7 +1,8 @@
 """Probes of containers: what is asked, how often, and how many answers count.
 
 Rules and words as in ``pkg/apis/core/validation/validation.go`` (``validateProbe``,
-``validateHandler``); the defaults are in :mod:`testbed.objects.poddefaults`.
+``validateHandler``); the defaults are in :mod:`testbed.objects.poddefaults`. Probes by gRPC are
+refused: a pod whose probe nobody asks would be ready when it is not.
 """
 
 from __future__ import annotations
@@ -73,20 +74,23 @@ class Probe:
     """A probe.
 
     Attributes:
-        handler: What is asked; None for gRPC, which is not served.
+        handler: What is asked.
         initial_delay_seconds: From the container's start to the first question.
         period_seconds: From one question to the next.
         timeout_seconds: For an answer.
         success_threshold: Good answers in a row that make it good.
         failure_threshold: Bad answers in a row that make it bad.
+        termination_grace_period_seconds: For a container that is ended because of it; None for the
+            pod's own.
     """
 
-    handler: HttpGet | TcpSocket | Exec | None
+    handler: HttpGet | TcpSocket | Exec
     initial_delay_seconds: int
     period_seconds: int
     timeout_seconds: int
     success_threshold: int
     failure_threshold: int
+    termination_grace_period_seconds: int | None = None
 
     @classmethod
     def decode(cls, manifest: Mapping[str, Any] | None) -> Probe | None:
@@ -100,19 +104,18 @@ class Probe:
             manifest["timeoutSeconds"],
             manifest["successThreshold"],
             manifest["failureThreshold"],
+            manifest.get("terminationGracePeriodSeconds"),
         )
 
 
-def _handler(manifest: Mapping[str, Any]) -> HttpGet | TcpSocket | Exec | None:
+def _handler(manifest: Mapping[str, Any]) -> HttpGet | TcpSocket | Exec:
     if "exec" in manifest:
         return Exec(tuple(manifest["exec"]["command"]))
     if "httpGet" in manifest:
         get = manifest["httpGet"]
         headers = tuple((header["name"], header["value"]) for header in get.get("httpHeaders", ()))
         return HttpGet(get["port"], get["path"], get.get("host", ""), get["scheme"], headers)
-    if "tcpSocket" in manifest:
-        return TcpSocket(manifest["tcpSocket"]["port"], manifest["tcpSocket"].get("host", ""))
-    return None
+    return TcpSocket(manifest["tcpSocket"]["port"], manifest["tcpSocket"].get("host", ""))
 
 
 def validate_probes(container: Manifest, path: Path, findings: Findings) -> None:
@@ -148,6 +151,9 @@ def _validate_handler(handler: Manifest, kind: str, path: Path, findings: Findin
     if kind == "exec":
         if not handler.get("command"):
             findings.required((*path, "command"))
+        return
+    if kind == "grpc":
+        findings.forbidden(path, "is not served by this lab: take httpGet, tcpSocket or exec")
         return
     findings.invalid((*path, "port"), handler["port"], names.port_reference(handler["port"]))
     if kind != "httpGet":

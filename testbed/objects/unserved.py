@@ -27,9 +27,6 @@ _POD = (
 _CONTAINER = (
     "envFrom",
     "lifecycle",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
     "volumeDevices",
     "volumeMounts",
 )

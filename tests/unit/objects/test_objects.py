@@ -274,7 +274,6 @@ def test_unserved_fields() -> None:
         "spec.securityContext.sysctls",
         "spec.initContainers[0].envFrom",
         "spec.containers[0].lifecycle",
-        "spec.containers[0].livenessProbe",
         "spec.containers[0].volumeMounts",
         "spec.containers[0].ports[0].hostPort",
         "spec.containers[0].env[0].valueFrom.secretKeyRef",
@@ -292,9 +291,9 @@ def test_unserved_fields() -> None:
 
 def test_unserved_fields_of_a_template_and_of_what_has_none() -> None:
     text = DEPLOYMENT.replace(
-        "image: nginx,", "image: nginx, readinessProbe: {exec: {command: [x]}},"
+        "image: nginx,", "image: nginx, lifecycle: {preStop: {exec: {command: [x]}}},"
     )
-    expected = ["spec.template.spec.containers[0].readinessProbe"]
+    expected = ["spec.template.spec.containers[0].lifecycle"]
     assert unserved_fields(one(text)) == expected
     assert unserved_fields(one(POD)) == []
     assert unserved_fields(one("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n")) == []

@@ -191,7 +191,10 @@ def test_readiness_probes() -> None:
     get = {"port": 80, "path": "/ok", "host": "h", "scheme": "HTTPS", "httpHeaders": [header]}
     assert probe(httpGet=get).handler == HttpGet(80, "/ok", "h", "HTTPS", (("X-A", "b"),))
     assert probe(tcpSocket={"port": 80}).handler == TcpSocket(80, "")
-    assert probe(grpc={"port": 80}).handler is None
+    with pytest.raises(InputError) as caught:
+        probe(grpc={"port": 80})
+    refused = "spec.containers[0].readinessProbe.grpc: Forbidden: is not served by this lab"
+    assert refused in str(caught.value)
     times = {"initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3}
     counts = {"successThreshold": 4, "failureThreshold": 5}
     assert probe(exec={"command": ["a", "b"]}, **times, **counts) == Probe(
