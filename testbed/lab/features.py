@@ -25,8 +25,9 @@ from testbed.lab.probe import IN_VM
 PLACES = ("/usr/sbin", "/sbin", "/usr/lib/frr")
 """Folders with programs that a user's PATH may not have."""
 
-TIME_LIMIT = 30.0
-"""Seconds after which the child with all probes counts as stuck."""
+TIME_LIMIT = 180.0
+"""Seconds after which the child with all probes counts as stuck; in software emulation, with modules
+to load, it takes a good part of them."""
 
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "ip": ("iproute2", "looking at a lab"),
