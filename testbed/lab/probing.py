@@ -110,7 +110,8 @@ class Prober:
             except TimeoutError:
                 return Answer(False, f"{_shown(target)}: no answer within {seconds:g} s")
             except OSError as error:
-                return Answer(False, f"{_shown(target)}: {error.strerror or error}")
+                why = os.strerror(error.errno) if error.errno else str(error)
+                return Answer(False, f"{_shown(target)}: {why}")
         return GOOD
 
     async def _get(self, get: HttpGet, seconds: float) -> Answer:
