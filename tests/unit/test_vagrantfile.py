@@ -23,11 +23,12 @@ def run(*argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedPr
 
 
 @pytest.fixture(scope="module")
-def vagrant() -> str:
+def vagrant(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Vagrant's program, if it has the provider libvirt."""
     if shutil.which("vagrant") is None:
         pytest.skip("vagrant is not installed; this distribution may not have it")
-    if "vagrant-libvirt" not in run("vagrant", "plugin", "list").stdout:
+    own = os.environ | {"VAGRANT_HOME": str(tmp_path_factory.mktemp("vagrant"))}
+    if "vagrant-libvirt" not in run("vagrant", "plugin", "list", env=own).stdout:
         pytest.skip("vagrant has no plugin vagrant-libvirt")
     return "vagrant"
 
