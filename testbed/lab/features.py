@@ -26,8 +26,8 @@ PLACES = ("/usr/sbin", "/sbin", "/usr/lib/frr")
 """Folders with programs that a user's PATH may not have."""
 
 TIME_LIMIT = 180.0
-"""Seconds after which the child with all probes counts as stuck; in software emulation, with modules
-to load, it takes a good part of them."""
+"""Seconds after which the child with all probes counts as stuck; in software emulation, with
+modules to load, it takes a good part of them."""
 
 PROGRAMS: Mapping[str, tuple[str, str]] = {
     "ip": ("iproute2", "looking at a lab"),

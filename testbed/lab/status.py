@@ -215,9 +215,7 @@ def _init_container(container: Container) -> Json:
     return _container(container) | ({"ready": True} if ended == 0 else {})
 
 
-def _readiness(
-    bound: BoundPod, runtime: PodRuntime | None, phase: str, created: str
-) -> list[Json]:
+def _readiness(bound: BoundPod, runtime: PodRuntime | None, phase: str, created: str) -> list[Json]:
     """The conditions ``Ready`` and ``ContainersReady``."""
     spec = bound.pod.spec
     unready = [c.name for c in spec.containers] if runtime is None else runtime.unready

@@ -168,7 +168,7 @@ def _ways(lab: Any, router: str, share: str) -> set[str]:
 def test_leaves_use_all_spines(fabric: Any) -> None:
     assert _ways(fabric, "router/l1", SHARE_OF_N4) == {"10.0.1.0", "10.0.2.0"}
     assert len(_ways(fabric, "router/b1", SHARE_OF_N4)) == 2
-    answer = fabric.exec("default/a", "ping", "-c1", "-W2", "10.244.4.2")
+    answer = fabric.exec("default/a", "ping", "-c3", "-i0.3", "-W2", "10.244.4.2")
     assert "ttl=59" in answer  # five routers: n4, l2, a spine, l1, n1
 
 
@@ -184,7 +184,7 @@ def test_traffic_survives_a_dead_link(fabric: Any) -> None:
                     f"routes with l1-{spine} {'up' if up else 'down'}",
                     30,
                 )
-                fabric.exec("default/a", "ping", "-c1", "-W2", "10.244.4.2")
+                fabric.exec("default/a", "ping", "-c3", "-i0.3", "-W2", "10.244.4.2")
         pinging.send_signal(signal.SIGINT)
         answers = [int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", pinging.communicate()[0])]
     control.close()
