@@ -87,7 +87,10 @@ class PodRuntime:
         return READY if found == READY else found
 
     def leave(self) -> None:
-        """The pod is being deleted: it is terminating, and serves as long as it is ready."""
+        """The pod is being deleted: it is terminating, and serves as long as it is ready.
+
+        To be called in the event loop, where its containers change.
+        """
         self._leaving = True
         self._note()
 
@@ -196,6 +199,15 @@ class Kubelet:
             else:
                 pod.task = asyncio.create_task(pod.run())
         await asyncio.sleep(0)  # each task runs up to its first wait: the process is started
+
+    def leave(self, keys: Iterable[Key]) -> None:
+        """Marks pods as being deleted."""
+        self._do(self._leave([self.pods[key] for key in keys]))
+
+    @staticmethod
+    async def _leave(pods: list[PodRuntime]) -> None:
+        for pod in pods:
+            pod.leave()
 
     def stop(self, keys: Iterable[Key]) -> None:
         """Ends pods, all at the same time, each within its grace period."""

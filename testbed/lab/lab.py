@@ -182,8 +182,7 @@ class Lab:
             if key not in pods or not _same(running.bound, pods[key])
         ]
         self.leaving = {key: (_now(), old_pods[key]) for key in gone}
-        for key in gone:
-            old_pods[key].leave()
+        self.kubelet.leave(gone)
         self.kubelet.notify()
         self.ledger.record("pods")  # that they are being ended
         self.services_changed()

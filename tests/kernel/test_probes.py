@@ -176,6 +176,13 @@ def test_what_a_request_says(pods: Pods) -> None:
     }
 
 
+def test_a_header_cannot_add_another(pods: Pods) -> None:
+    headers = [{"name": "X-A", "value": "b\r\nX-B: c"}]
+    pod = pods.run(readiness(pods.server.get("/", httpHeaders=headers)))
+    assert not pods.settled(pod)
+    assert pods.server.requests == []
+
+
 def test_nobodys_certificate_is_checked(pods: Pods) -> None:
     key, certificate = pods.flag("key.pem"), pods.flag("certificate.pem")
     made = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
@@ -389,7 +396,7 @@ def test_a_pod_that_ends_serves_as_long_as_it_is_ready(pods: Pods) -> None:
     pods.until(lambda: pod.ready and pods.flag("ready").exists())
     heard: list[PodStatus] = []
     pods.kubelet.listener = states(pod, heard)
-    pod.leave()
+    pods.kubelet.leave([pod.bound.key])
     began = time.monotonic()
     pods.kubelet.stop([pod.bound.key])
     assert 3.5 < time.monotonic() - began < 6  # the liveness probe does not shorten it

@@ -25,6 +25,7 @@ PURE = (
     "testbed.cluster",
     "testbed.errors",
     "testbed.images.catalogue",
+    "testbed.lab.readiness",
     "testbed.objects",
     "testbed.plan",
     "testbed.proxy",
