@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from testbed.errors import LabError
@@ -157,9 +157,15 @@ class Executor:
         self._each(parts, lambda name: self._fill(name, parts[name], peers.get(name)))
 
     def _each(self, names: Iterable[str], work: Callable[[str], None]) -> None:
-        """Has the workers do the work for each namespace, and waits for all of them."""
-        for _ in self._workers.map(work, names):
-            pass
+        """Has the workers do the work for each namespace, and waits for all of them.
+
+        Raises:
+            LabError: What the first one raised; the others were done all the same.
+        """
+        works = [self._workers.submit(work, name) for name in names]
+        wait(works)
+        for done in works:
+            done.result()
 
     def _links(self, netns: NetNs, part: NamespacePlan) -> None:
         with netns.entered():

@@ -336,6 +336,22 @@ def test_what_the_kernel_refuses_keeps_nothing_else_from_being_made(kernel: Any)
     assert "10.7.0.0/16" in {route["dst"] for route in kernel.ask("node/n1", "ip route")}
 
 
+def test_work_in_other_namespaces_is_done_when_one_fails(kernel: Any) -> None:
+    names = [f"node/n{number}" for number in range(1, 9)]
+    kernel.become(**{name.replace("/", "_"): NamespacePlan() for name in names})
+    done = []
+
+    def work(netns: Any) -> None:
+        if netns.name == names[0]:
+            raise LabError("the first one")
+        time.sleep(0.05)  # so that the first one has failed before
+        done.append(netns.name)
+
+    with pytest.raises(LabError, match="the first one"):
+        kernel.executor.inside(dict.fromkeys(names, work))
+    assert sorted(done) == names[1:]
+
+
 def test_more_messages_than_one_send_takes(kernel: Any) -> None:
     many = tuple(Route(f"10.{i // 256}.{i % 256}.0/24", kind="blackhole") for i in range(1000))
     kernel.become(node_n1=NamespacePlan(routes=many))

@@ -220,9 +220,9 @@ def test_corrupted_packets_have_one_bit_flipped_anywhere(
 
 
 def test_a_queue_holds_its_limit_whatever_is_on_the_way(pings: dict[str, Pings]) -> None:
-    """Of 60 at once pass: two out of the bucket, one that waits for it, the queue, and few more."""
+    """Of 60 at once pass: the queue, up to three by the bucket, and few more."""
     found = pings["default/behind"]
-    assert 12 <= found.received <= 15 + found.sending / 12  # ms; a packet takes 12 at 1 Mbit/s
+    assert 10 <= found.received <= 15 + found.sending / 12  # ms; a packet takes 12 at 1 Mbit/s
     assert min(found.rtts) >= 200
     assert max(found.rtts) >= 200 + 9 * 12
 
