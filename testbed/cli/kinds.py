@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+from testbed.api.age import since
 from testbed.cli import servicetext
 from testbed.errors import InputError, unknown
 
@@ -43,21 +43,8 @@ class Kind:
 
 
 def age(item: Json) -> str:
-    """How old an object is, as kubectl writes it (``duration.HumanDuration``)."""
-    made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
-    seconds = max(0, int((datetime.now(UTC) - made).total_seconds()))
-    if seconds < 120:
-        return f"{seconds}s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    return f"{days}d{hours % 24}h" if days < 8 and hours % 24 else f"{days}d"
+    """How old an object is, as kubectl writes it."""
+    return since(item["metadata"]["creationTimestamp"])
 
 
 def _ready(pod: Json) -> str:
