@@ -20,35 +20,17 @@ def command(lab: str, inside: bool) -> None:
     testbed kubeconfig > lab.yaml
     kubectl --kubeconfig lab.yaml get pods -A -o wide -w
     """  # noqa: D301 - \b is click's
-    import yaml
-
+    from testbed import kubeconfig
     from testbed.lab.client import Lab
 
     running = Lab(lab)
     server = _inside(running) if inside else f"http://127.0.0.1:{running.api_port()}"
-    click.echo(yaml.safe_dump(config(lab, server), sort_keys=False), nl=False)
-
-
-def config(lab: str, server: str) -> dict[str, Any]:
-    """A kubeconfig (client-go ``tools/clientcmd/api/v1``) for an API without credentials.
-
-    Args:
-        lab: The lab's name, which cluster, user and context get.
-        server: The URL.
-    """
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": lab, "cluster": {"server": server}}],
-        "users": [{"name": lab, "user": {}}],
-        "contexts": [{"name": lab, "context": {"cluster": lab, "user": lab}}],
-        "current-context": lab,
-    }
+    click.echo(kubeconfig.text(lab, server), nl=False)
 
 
 def _inside(lab: Any) -> str:
     """The API on the first node, which every pod and node reaches."""
-    from testbed.lab.apiserver import PORT
+    from testbed.kubeconfig import PORT
 
     name = lab.objects("nodes")[0]["metadata"]["name"]
     return f"http://{lab.address(f'node/{name}')}:{PORT}"

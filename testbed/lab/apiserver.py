@@ -24,13 +24,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from testbed.errors import LabError
+from testbed.kubeconfig import PORT
 from testbed.lab import protocol
 from testbed.lab.executor import Executor
 from testbed.lab.ledger import Change, Ledger
 from testbed.lab.sandbox import STATE
-
-PORT = 6443
-"""Of the API on each node, that of a kube-apiserver; it speaks plain HTTP."""
 
 LOG = STATE / "api.log"
 _BACKLOG = 128
