@@ -16,6 +16,8 @@ Rule = Callable[[str], list[str]]
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_SEARCH_LABEL = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH = re.compile(rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*")
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _ANNOTATIONS_BYTES = 256 * 1024
 _LABEL_BYTES = 63
@@ -34,6 +36,10 @@ _LABEL_1035_RULE = (
 _SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
     "'.', and must start and end with an alphanumeric character (e.g. 'example.com')"
+)
+_SEARCH_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' "
+    "or '.', and must start and end with an alphanumeric character (e.g. 'example.com')"
 )
 _NAME_RULE = (
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
@@ -59,6 +65,12 @@ def dns_1035_label(value: str) -> list[str]:
 def dns_subdomain(value: str) -> list[str]:
     """A subdomain of DNS (RFC 1123): names of pods, deployments and nodes."""
     rule = [] if _SUBDOMAIN.fullmatch(value) else [_SUBDOMAIN_RULE]
+    return _too_long(value, _SUBDOMAIN_BYTES) + rule
+
+
+def search_domain(value: str) -> list[str]:
+    """A domain to search (``IsDNS1123SubdomainWithUnderscore``): labels may have underscores."""
+    rule = [] if _SEARCH.fullmatch(value) else [_SEARCH_RULE]
     return _too_long(value, _SUBDOMAIN_BYTES) + rule
 
 

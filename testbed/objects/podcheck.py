@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from testbed.objects import names
+from testbed.objects import dnsconfig, names
 from testbed.objects.containercheck import validate_containers
 from testbed.objects.meta import validate_labels
 from testbed.objects.source import Findings, Manifest, Path
@@ -46,9 +46,7 @@ def _validate_choices(spec: Manifest, path: Path, findings: Findings) -> None:
     policy = spec["dnsPolicy"]
     if policy not in _DNS_POLICIES:
         findings.unsupported((*path, "dnsPolicy"), policy, _DNS_POLICIES)
-    elif policy == "None" and not spec.get("dnsConfig", {}).get("nameservers"):
-        rule = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-        findings.required((*path, "dnsConfig", "nameservers"), rule)
+    dnsconfig.validate(spec, path, findings)
 
 
 def _validate_names(spec: Manifest, path: Path, findings: Findings) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from testbed.objects.dnsconfig import DnsConfig
 from testbed.objects.env import EnvVar
 from testbed.objects.probe import Probe
 
@@ -97,6 +98,7 @@ class PodSpec:
         host_network: Whether it uses the node's network namespace.
         termination_grace_period_seconds: From SIGTERM to SIGKILL.
         dns_policy: ``ClusterFirst``, ``ClusterFirstWithHostNet``, ``Default`` or ``None``.
+        dns_config: What its resolv.conf has besides.
     """
 
     containers: tuple[Container, ...]
@@ -109,6 +111,7 @@ class PodSpec:
     host_network: bool
     termination_grace_period_seconds: int
     dns_policy: str
+    dns_config: DnsConfig
 
     @classmethod
     def decode(cls, manifest: Mapping[str, Any]) -> PodSpec:
@@ -124,4 +127,5 @@ class PodSpec:
             manifest.get("hostNetwork", False),
             manifest["terminationGracePeriodSeconds"],
             manifest["dnsPolicy"],
+            DnsConfig.decode(manifest.get("dnsConfig", {})),
         )

@@ -17,7 +17,6 @@ _POD = (
     "hostPID",
     "hostIPC",
     "hostAliases",
-    "dnsConfig",
     "volumes",
     "activeDeadlineSeconds",
     "readinessGates",
@@ -51,8 +50,6 @@ def unserved_fields(obj: Object) -> list[str]:
 
 def _unserved(spec: Manifest, path: Path) -> Iterator[Path]:
     yield from ((*path, name) for name in _POD if spec.get(name))
-    if spec.get("dnsPolicy") == "None":
-        yield (*path, "dnsPolicy")
     if spec.get("securityContext", {}).get("sysctls"):
         yield (*path, "securityContext", "sysctls")
     for group in ("initContainers", "containers"):

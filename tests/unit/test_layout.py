@@ -23,6 +23,7 @@ PURE = (
         if path.stem not in ("feed", "guard", "peers", "server")
     ),
     "testbed.cluster",
+    "testbed.dns",
     "testbed.errors",
     "testbed.images.catalogue",
     "testbed.lab.readiness",

@@ -268,9 +268,7 @@ def test_unserved_fields() -> None:
     assert unserved_fields(pod) == [
         "spec.hostNetwork",
         "spec.hostAliases",
-        "spec.dnsConfig",
         "spec.volumes",
-        "spec.dnsPolicy",
         "spec.securityContext.sysctls",
         "spec.initContainers[0].envFrom",
         "spec.containers[0].lifecycle",
