@@ -22,7 +22,7 @@ _POD = """\
 ---
 apiVersion: v1
 kind: Pod
-metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {namespace}}}}}
+metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {namespace}, pod: {name}}}}}
 spec:
   nodeName: {node}
   containers: [{{name: tools, image: pause}}]

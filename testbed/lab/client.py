@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -169,6 +169,37 @@ class Lab:
         namespaces, environment = self.enter(target, container)
         terminal = {k: os.environ[k] for k in ("TERM", "LANG") if k in os.environ}
         join.become(namespaces, argv, terminal | environment)
+
+    def apply(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """Makes or changes objects; returns when every proxy of this project has them.
+
+        Raises:
+            InputError: The lab refuses one; nothing was changed.
+            LabError: A kernel refuses something.
+        """
+        self.ask("apply", manifests=[[manifest, "", None, None] for manifest in manifests])
+
+    def delete(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """Deletes objects, known by their kind, namespace and name.
+
+        Raises:
+            InputError: One does not exist; nothing was changed.
+        """
+        heads = ((one["kind"], one["metadata"]) for one in manifests)
+        self.ask("delete", keys=[[k, m.get("namespace", ""), m["name"]] for k, m in heads])
+
+    def kill(self, target: str) -> None:
+        """Sends SIGKILL to the processes of all containers of a pod.
+
+        Raises:
+            LabError: None of its containers has a process.
+        """
+        found = self.ask("processes").get(target, {}).values()
+        if not found:
+            raise LabError(f"no container of {target} has a process in lab {self.name!r}")
+        numbers = [str(pid) for pid in found]  # as the sandbox counts, which the target is in
+        with self.popen(target, ["kill", "-KILL", *numbers]):
+            pass
 
     def fail(self, kind: str, target: str) -> None:
         """Fails a link, a node or a daemon (:mod:`testbed.plan.targets`) until it is healed.

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,10 +27,11 @@ from testbed.lab.client import Lab
 from testbed.lab.features import require
 from testbed.lab.start import running
 from testbed.measure import ports
-from testbed.measure.contract import Reading, scenarios
+from testbed.measure.contract import Cell, Reading, scenarios
 from testbed.measure.cpu import Window
 from testbed.measure.events import KINDS
 from testbed.measure.injection import Injection
+from testbed.measure.optional import Stateful
 from testbed.measure.schedule import Slot, Variant, warm_up
 from testbed.measure.session import Session, rows
 from testbed.plan.targets import NEEDS
@@ -76,12 +77,21 @@ def run(session: Session, progress: Progress) -> None:
         for number, (variant, spec) in enumerate(session.specs.items(), 1):
             progress.say(f"starting the lab {variant}")
             labs[variant] = stack.enter_context(running(f"bench-{os.getpid()}-{number}", spec))
+            _prepare(campaign.points()[variant], labs[variant], variant)
         progress.say("warming up")
         for slot in warm_up(session.campaign.points()):
             _readings(session, labs, slot)
         for slot in session.todo:
             session.journal.add(slot.order, _sample(session, labs, slot))
             progress.done(slot)
+
+
+def _prepare(points: Sequence[tuple[str, Cell]], lab: Lab, variant: Variant) -> None:
+    """Puts a lab into the state that its scenario wants of it."""
+    for name in dict.fromkeys(name for name, _ in points):
+        scenario = scenarios.get(name)
+        if isinstance(scenario, Stateful) and variant.state:
+            scenario.prepare(lab, dict(variant.state))
 
 
 def _sample(session: Session, labs: Mapping[Variant, Lab], slot: Slot) -> list[dict[str, Any]]:

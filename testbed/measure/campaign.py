@@ -16,6 +16,7 @@ from testbed.defaults import CNI, PROXY, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios
 from testbed.measure.events import KINDS, Event
+from testbed.measure.optional import NO_PROXY, proxied, state_of
 from testbed.measure.schedule import UNIMPAIRED, Variant
 from testbed.objects import Object, parse
 from testbed.objects.source import Origin, Source
@@ -82,21 +83,31 @@ class Campaign:
         """What is measured in each lab: names of scenarios with a cell.
 
         Raises:
-            InputError: A scenario fits none of the topologies, or lacks events.
+            InputError: A scenario fits none of the topologies or proxy modes, or lacks events, or
+                there is nothing to measure in a lab.
         """
         axes = (self.topology, self.cni, self.proxy, self.impairments)
-        variants = [Variant(*point) for point in itertools.product(*axes)]
-        return {
-            variant: [
-                (name, cell)
-                for name, axes in self.scenarios.items()
-                if self._fits(name, variant.topology)
-                for cell in scenarios.get(name).cells(axes)
-            ]
-            for variant in variants
-        }
+        found: dict[Variant, list[tuple[str, Cell]]] = {}
+        for modes_ in itertools.product(*axes):
+            for name, cell in self._cells(Variant(*modes_)):
+                variant = Variant(*modes_, state=state_of(scenarios.get(name), cell))
+                found.setdefault(variant, []).append((name, cell))
+        return found
 
-    def _fits(self, name: str, topology: str) -> bool:
+    def _cells(self, variant: Variant) -> list[tuple[str, Cell]]:
+        """What is measured in the labs with these modes, whatever their state.
+
+        Raises:
+            InputError: It is nothing, or as :meth:`points`.
+        """
+        fitting = {n: axes for n, axes in self.scenarios.items() if self._fits(n, variant)}
+        found = [(n, cell) for n, axes in fitting.items() for cell in scenarios.get(n).cells(axes)]
+        if not found:
+            hint = "Name scenarios that fit its topology and proxy mode."
+            raise InputError(f"nothing to measure in {variant}", hint=hint)
+        return found
+
+    def _fits(self, name: str, variant: Variant) -> bool:
         if scenarios.get(name).events and not self.events:
             raise InputError(
                 f"scenario {name} needs events",
@@ -110,7 +121,14 @@ class Campaign:
                 where=self.origin.where(("scenarios", name)),
                 hint=f"Say -t {wanted[0]}.",
             )
-        return not wanted or topology in wanted
+        if proxied(scenarios.get(name)) and set(self.proxy) == {NO_PROXY}:
+            raise InputError(
+                f"scenario {name} needs a proxy mode",
+                where=self.origin.where(("scenarios", name)),
+                hint="Say --proxy iptables,nftables.",
+            )
+        carried = variant.proxy != NO_PROXY or not proxied(scenarios.get(name))
+        return carried and (not wanted or variant.topology in wanted)
 
 
 def called(settings: Mapping[str, str]) -> str:
@@ -196,11 +214,13 @@ def override(
 
 
 def _fitting(campaign: Campaign) -> dict[str, Axes]:
-    """All scenarios that run on one of the campaign's topologies, and have the events they need."""
+    """All scenarios that run on the campaign's topologies and modes, and have their events."""
     every = {name: scenarios.get(name) for name in scenarios.names()}
     given = set(campaign.topology)
     fits = {n for n, s in every.items() if not s.topologies or set(s.topologies) & given}
     some = {name for name in fits if campaign.events or not every[name].events}
+    if set(campaign.proxy) == {NO_PROXY}:
+        some = {name for name in some if not proxied(every[name])}
     return {name: defaults(every[name]) for name in sorted(some)}
 
 
@@ -212,10 +232,6 @@ def resolve(campaign: Campaign) -> dict[Variant, Spec]:
     """
     found = {}
     for variant, points in campaign.points().items():
-        if not points:
-            raise InputError(
-                f"nothing to measure in {variant}", hint="Name scenarios that fit its topology."
-            )
         names = dict.fromkeys(name for name, _ in points)
         try:
             bare = _spec(campaign, variant)

@@ -95,6 +95,18 @@ class LabHandle(Protocol):
     def events(self) -> Sequence[Happening]:
         """What of the campaign's events has happened in this sample, up to now."""
 
+    def apply(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """Makes or changes objects; returns when every proxy of this project has them.
+
+        A scenario deletes what it has made before its sample ends.
+        """
+
+    def delete(self, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """Deletes objects, known by their kind, namespace and name; returns as :meth:`apply`."""
+
+    def kill(self, target: str) -> None:
+        """Sends SIGKILL to the processes of all containers of a pod."""
+
     def fail(self, kind: str, target: str) -> None:
         """Fails a ``link``, a ``node`` or a ``daemon`` (:mod:`testbed.plan.targets`)."""
 

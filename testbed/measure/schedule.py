@@ -28,16 +28,24 @@ class Variant:
         cni: Name of the CNI mode.
         proxy: Name of the proxy mode.
         impairment: The settings that impair it, ``delay=20ms loss=1%``, or ``none``.
+        state: What it holds for the only scenario that is measured in it, as parameters with their
+            values (:class:`testbed.measure.optional.Stateful`); empty for nothing.
     """
 
     topology: str
     cni: str
     proxy: str
     impairment: str = UNIMPAIRED
+    state: tuple[tuple[str, object], ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def modes(self) -> str:
+        """All of it but its state."""
         impairment = f" {self.impairment}" if self.impairment != UNIMPAIRED else ""
         return f"{self.topology} {self.cni} {self.proxy}{impairment}"
+
+    def __str__(self) -> str:
+        return " ".join([self.modes, *(f"{key}={value}" for key, value in self.state)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Slot:
 
     def __str__(self) -> str:
         cell = " ".join(f"{key}={value}" for key, value in self.cell.items())
-        return f"{self.order} block={self.block} {self.variant} {self.scenario} {cell}"
+        return f"{self.order} block={self.block} {self.variant.modes} {self.scenario} {cell}"
 
 
 def schedule(

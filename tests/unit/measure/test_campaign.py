@@ -14,6 +14,7 @@ from testbed.measure import campaign as campaigns
 from testbed.measure import campaignfile, session
 from testbed.measure.campaign import Campaign
 from testbed.measure.contract import scenarios
+from testbed.measure.optional import proxied
 
 WRONG = [
     ("topologies: single", "f:1: topologies: unknown key 'topologies'\n  Did you mean 'topology'?"),
@@ -148,7 +149,7 @@ def test_wrong_options(names: Any, chosen: Any, message: str) -> None:
 
 
 def test_without_scenarios_all_run_that_fit_the_topology() -> None:
-    every = set(scenarios.names())
+    every = {n for n in scenarios.names() if not proxied(scenarios.get(n))}
     assert set(changed("cni: bgp").scenarios) == every - {"link-failure", "outage"}
     assert set(changed("topology: leafspine").scenarios) == every - {"outage"}
     eventful = changed("topology: leafspine\nevents: [{at: 0, link: l1-sp1}]")
