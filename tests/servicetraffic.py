@@ -120,21 +120,26 @@ class Flow:
     protocol: str = "TCP"
 
 
-def prepare(lab: RunningLab) -> None:
+def prepare(lab: RunningLab, second: str = "") -> None:
     """Gives n1 a second address, and the client routes to what is behind n1.
 
     The client could reach n2 without n1, so n1 would send it ICMP redirects, and for a second after
     each none of the errors that refuse a connection: the kernel limits them together.
+
+    Args:
+        lab: The lab.
+        second: A second address that n1 has by its topology; without one it is given
+            :data:`SECOND`, of which proxies know only what the kernel tells them.
     """
+    given = "true" if second else f"ip address replace {SECOND}/32 dev lo"
     lab.exec(
         "node/n1",
         "sh",
         "-c",
-        f"ip address replace {SECOND}/32 dev lo"
-        " && sysctl -qw net.ipv4.conf.all.send_redirects=0"
+        f"{given} && sysctl -qw net.ipv4.conf.all.send_redirects=0"
         " net.ipv4.conf.n1-eth0.send_redirects=0",
     )
-    ranges = ("10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24", f"{SECOND}/32")
+    ranges = ("10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24", f"{second or SECOND}/32")
     routes = (f"ip route replace {destination} via {NODE}" for destination in ranges)
     lab.exec("external/client", "sh", "-c", " && ".join(routes))
 
