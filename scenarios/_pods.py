@@ -39,8 +39,12 @@ def manifest(nodes: Sequence[str]) -> str:
         raise InputError("a path between nodes needs at least 2 nodes", hint="Say --set nodes=2.")
     places = {CLIENT: nodes[0], NEAR: nodes[0], FAR: nodes[-1]}
     head = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n"
-    pods = (_POD.format(name=pod, namespace=NAMESPACE, node=places[pod]) for pod in places)
-    return head + "".join(pods)
+    return head + "".join(one(pod, node) for pod, node in places.items())
+
+
+def one(name: str, node: str) -> str:
+    """The manifest of one idle pod, with its name as the label ``pod``."""
+    return _POD.format(name=name, namespace=NAMESPACE, node=node)
 
 
 def pod(name: str) -> str:

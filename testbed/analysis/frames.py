@@ -36,11 +36,21 @@ MODES = ("topology", "cni", "proxy", "policy", "ingress", "impairment", "folder"
 UNIMPAIRED = "none"
 """What ``impairment`` says of links that are as the topology has them."""
 
-PATHS = ("node-to-node", "same-node", "cross-node")
+PATHS = ("node-to-node", "direct", "same-node", "cross-node", "cluster-ip", "node-port")
 """The paths in the order in which tables show them, the baseline first."""
 
 BASELINE = PATHS[0]
+BASELINES: Mapping[str, str] = {BASELINE: "node to node", "direct": "the pod's own address"}
+"""The paths that others are divided by, the first one that a scenario has, in words: traffic that
+meets no CNI mode, and traffic that no Service carries."""
+
 _BETTER = frozenset({"higher", "lower", "none"})
+
+
+def baseline(paths: Iterable[str]) -> str | None:
+    """The path of these that the others are divided by; None if there is none."""
+    there = set(paths)
+    return next((path for path in BASELINES if path in there), None)
 
 
 def parameters(frame: pd.DataFrame) -> list[str]:

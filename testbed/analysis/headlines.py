@@ -71,7 +71,12 @@ def headlines(tables: Sequence[MetricTable], choice: Chosen) -> list[Headline]:
 
 def paths(found: Sequence[Headline]) -> list[str]:
     """The paths but for the baseline, the longest way first."""
-    named = {path for one in found for path in one.table.paths if path != frames.BASELINE}
+    named = {
+        path
+        for one in found
+        for path in one.table.paths
+        if path != frames.baseline(one.table.paths)
+    }
     known = [path for path in reversed(frames.PATHS) if path in named]
     return known + sorted(named - set(known))
 

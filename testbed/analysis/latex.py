@@ -43,7 +43,8 @@ def table(sections: Sequence[Section]) -> str:
     paths = list(dict.fromkeys(path for section in sections for path in section.paths))
     head = ["metric", "mode", *(escape(path) or "value" for path in paths)]
     lines = [
-        "% Medians with 95 % intervals; after the multiplication sign the ratio to node to node.",
+        "% Medians with 95 % intervals; after the multiplication sign the ratio to node to node,",
+        "% or direct.",
         r"% Needs \usepackage{booktabs}.",
         rf"\begin{{tabular}}{{ll{'l' * len(paths)}}}",
         r"\toprule",
@@ -81,6 +82,6 @@ def _cell(table: MetricTable, line: Line, path: str) -> str:
     parts.append(table.scale.interval(record["low"], record["high"]))
     if math.isfinite(record["baseline_ratio"]):
         parts.append(units.TIMES + units.number(record["baseline_ratio"]))
-    elif path != frames.BASELINE and frames.BASELINE in line.cells:
+    elif frames.baseline(line.cells) not in (None, path):
         parts.append(units.TIMES + units.NONE)
     return escape(" ".join(part for part in parts if part))

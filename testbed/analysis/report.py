@@ -79,7 +79,7 @@ def html(folders: Sequence[Path]) -> str:
         emulated=setup.emulated(results.environments, results.names),
         environment=setup.rows(results.environments),
         folders=results.names,
-        baseline=frames.BASELINE,
+        baseline=frames.baseline,
         noise=quality.noise(results.tables),
         same=quality.same(results.tables),
         figures=_figures(results),

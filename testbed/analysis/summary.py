@@ -1,8 +1,9 @@
 """One row per cell and metric: the median, its interval, and two ratios.
 
 The *baseline* of a cell is the same cell on the path ``node-to-node``: traffic between the nodes
-themselves, with no CNI in the way, measured in the same lab and in the same blocks. The *reference*
-is the same cell in another mode. Both are ratios of medians, new over base, with intervals
+themselves, with no CNI in the way, measured in the same lab and in the same blocks. Scenarios of
+Services have the path ``direct`` instead: traffic to the pod's own address. The *reference* is the
+same cell in another mode. Both are ratios of medians, new over base, with intervals
 (:mod:`testbed.analysis.statistics`).
 
 Modes are referred to each other along one *axis*: the CNI mode, or where all samples have the same
@@ -80,7 +81,9 @@ def summary(frame: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
         {
             **dict(zip(columns, values, strict=True)),
             **_own(rows),
-            **_named("baseline", _against(cells, columns, values, "path", frames.BASELINE)),
+            **_named(
+                "baseline", _against(cells, columns, values, "path", _base(cells, columns, values))
+            ),
             "axis": axis,
             "reference": reference,
             **_named("reference", _against(cells, columns, values, axis, base)),
@@ -134,6 +137,15 @@ def _against(
     if base == values or base not in cells or _almost_nothing(cells[base]):
         return NOTHING
     return ratio_of_samples(cells[values], cells[base])
+
+
+def _base(cells: Cells, columns: list[str], values: tuple[Any, ...]) -> str | None:
+    """The path that a cell is divided by."""
+    if "path" not in columns:
+        return None
+    place = columns.index("path")
+    paths = frames.BASELINES
+    return frames.baseline(p for p in paths if (*values[:place], p, *values[place + 1 :]) in cells)
 
 
 def _almost_nothing(rows: pd.DataFrame) -> bool:

@@ -1,7 +1,7 @@
 """The table that ``testbed bench`` prints at its end.
 
 A row for each mode in each cell, a column for each path: the median, half the width of its 95 %
-interval as a percentage of it, and the ratio to the node-to-node baseline after a times sign. It
+interval as a percentage of it, and the ratio to the baseline after a times sign. It
 has no borders and is never wider than it needs, so that it reads well in a terminal of 100 columns,
 in a pipe and in a log; where the output's encoding lacks a sign, it is written in ASCII.
 """
@@ -26,7 +26,7 @@ _PIPE_WIDTH = 200  # a pipe has no width: wide enough that nothing is folded
 _ASCII = {units.TIMES: "x", "±": "+-", "µ": "u", units.NONE: "-", "∞": "inf"}
 _LEGEND = f"""\
 Median, half of its 95 % interval, and after {units.TIMES} the ratio to the same traffic node to
-node ({units.TIMES}{units.NONE} where that is too near zero to divide by)."""
+node, or direct ({units.TIMES}{units.NONE} where that is too near zero to divide by)."""
 
 
 def print_table(frame: pd.DataFrame, file: TextIO | None = None) -> None:
@@ -87,6 +87,6 @@ def _cell(line: Line, path: str, scale: units.Scale) -> str:
         parts.append(f"±{100 * half / abs(record['median']):.0f}%")
     if math.isfinite(record["baseline_ratio"]):
         parts.append(f"{units.TIMES}{record['baseline_ratio']:.2f}")
-    elif path != frames.BASELINE and frames.BASELINE in line.cells:
+    elif frames.baseline(line.cells) not in (None, path):
         parts.append(units.TIMES + units.NONE)
     return " ".join(parts)

@@ -119,7 +119,8 @@ def _alone(found: Sequence[Headline], mode: str, path: str) -> str:
     for one in found:
         cell = one.cells(path).get(mode)
         if cell is not None and ratio(cell, "baseline"):
-            said.append(f"{one.name} {ratio(cell, 'baseline')} of node to node")
+            base = frames.BASELINES[frames.baseline(one.table.paths) or frames.BASELINE]
+            said.append(f"{one.name} {ratio(cell, 'baseline')} of {base}")
         elif cell is not None:
             said.append(f"{one.name} {_median(one, cell)}")
     return ", ".join(said)

@@ -7,6 +7,7 @@ nothing of this project::
     tcp.py connect ADDRESS PORT SECONDS    connect, wait for the server's close, and again
     tcp.py echo    ADDRESS PORT            send back what comes, connection after connection
     tcp.py ask     ADDRESS PORT SECONDS    one byte out, one byte back, and again
+    tcp.py request ADDRESS PORT SECONDS    connect, one byte out, one byte back, and again
 
 The servers print ``listening`` once they do. The clients print one JSON document: ``seconds``,
 ``count``, ``rate`` (1/s), ``percentiles`` (of the times in seconds, by nearest rank) and
@@ -16,10 +17,13 @@ that, with ten steps to a decade.
 ``connect`` is a closed loop: the next connection starts when the server has accepted and closed the
 one before, so that the accept queue cannot hide a slow server. The time is that of connect(2)
 alone. The client then resets the connection (SO_LINGER of 0), so that neither side keeps a
-TIME-WAIT (RFC 9293, 3.6.1) and its ports do not run out.
+TIME-WAIT (RFC 9293, 3.6.1) and its ports do not run out. ``request`` does the same with a byte each
+way on every connection, and prints two documents of that kind in one: ``connect``, the time of
+connect(2), and ``request``, the time from before it to the answer.
 """
 
 import collections
+import contextlib
 import gc
 import json
 import math
@@ -59,8 +63,9 @@ def echo(address: str, port: int) -> None:
         connection, _ = server.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         receive, send = connection.recv, connection.send
-        while data := receive(4096):
-            send(data)
+        with contextlib.suppress(ConnectionResetError):  # as `request` ends its connections
+            while data := receive(4096):
+                send(data)
         connection.close()
 
 
@@ -107,6 +112,33 @@ def ask(address: str, port: int, seconds: float) -> tuple[list[int], int]:
     return times, before - start
 
 
+def request(address: str, port: int, seconds: float) -> tuple[list[int], list[int], int]:
+    """Connects, sends a byte and waits for its echo until the time is up.
+
+    Returns:
+        The times of connect(2), those of the whole requests, and how long it all took, in
+        nanoseconds.
+    """
+    clock, new, there = time.perf_counter_ns, socket.socket, (address, port)
+    connects: list[int] = []
+    requests: list[int] = []
+    start = clock()
+    end = start + int(seconds * 1e9)
+    while clock() < end:
+        one = new(socket.AF_INET, socket.SOCK_STREAM)
+        before = clock()
+        one.connect(there)
+        connected = clock()
+        one.send(b"?")
+        if not one.recv(1):
+            raise ConnectionError("the server has closed the connection")
+        requests.append(clock() - before)
+        connects.append(connected - before)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        one.close()
+    return connects, requests, clock() - start
+
+
 def report(times: list[int], elapsed: int) -> dict[str, object]:
     """The JSON document of a run; see the module's text."""
     times.sort()
@@ -133,6 +165,11 @@ def main(verb: str, address: str, port: str, seconds: str = "0") -> None:
     gc.disable()
     signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, float(seconds) + PATIENCE)
+    if verb == "request":
+        connects, requests, elapsed = request(address, int(port), float(seconds))
+        both = {"connect": report(connects, elapsed), "request": report(requests, elapsed)}
+        print(json.dumps(both))
+        return
     work = {"connect": connect, "ask": ask}[verb]
     print(json.dumps(report(*work(address, int(port), float(seconds)))))
 
