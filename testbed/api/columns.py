@@ -138,6 +138,25 @@ def _slice_endpoints(item: Json) -> str:
     return _some([a for e in item.get("endpoints") or () for a in e.get("addresses") or ()])
 
 
+def _hosts(item: Json) -> str:
+    hosts = [str(rule.get("host", "")) for rule in item["spec"].get("rules") or ()]
+    rules, found = len(hosts), [host for host in hosts if host]
+    last = next((i for i in range(rules) if sum(map(bool, hosts[: i + 1])) == _SHOWN), rules)
+    more, text = last + 1 < rules, ",".join(found[:_SHOWN]) or "*"
+    return f"{text} + {rules - _SHOWN} more..." if more else text
+
+
+def _balancer(item: Json) -> str:
+    found = item.get("status", {}).get("loadBalancer", {}).get("ingress", ())
+    return ",".join(sorted({str(one.get("ip") or one.get("hostname")) for one in found}))
+
+
+def _parameters(item: Json) -> str:
+    found = item["spec"].get("parameters")
+    group = f".{found['apiGroup']}" if found and "apiGroup" in found else ""
+    return f"{found['kind']}{group}/{found['name']}" if found else NONE
+
+
 def _of_status(key: str) -> Callable[[Json], int]:
     return lambda item: int(item["status"].get(key, 0))
 
@@ -200,6 +219,26 @@ _COLUMNS: Mapping[str, tuple[Column, ...]] = {
         Column("AddressType", lambda item: str(item["addressType"])),
         Column("Ports", _slice_ports),
         Column("Endpoints", _slice_endpoints),
+        _AGE,
+    ),
+    "ingresses": (
+        _NAME,
+        Column("Class", lambda item: str(item["spec"].get("ingressClassName", NONE))),
+        Column("Hosts", _hosts),
+        Column("Address", _balancer),
+        Column("Ports", lambda item: "80, 443" if item["spec"].get("tls") else "80"),
+        _AGE,
+    ),
+    "ingressclasses": (
+        _NAME,
+        Column("Controller", lambda item: str(item["spec"]["controller"])),
+        Column("Parameters", _parameters),
+        _AGE,
+    ),
+    "secrets": (
+        _NAME,
+        Column("Type", lambda item: str(item["type"])),
+        Column("Data", lambda item: len(item.get("data", {})), type="integer"),
         _AGE,
     ),
 }

@@ -46,7 +46,8 @@ def _lines(kind: Kind, item: Json, others: list[dict[str, Any]]) -> Iterator[str
     yield from _map("Labels", meta.get("labels", {}))
     yield from _map("Annotations", meta.get("annotations", {}))
     yield _field("Created", meta["creationTimestamp"])
-    yield from _DETAILS[kind.plural](item, others)
+    if kind.plural in _DETAILS:
+        yield from _DETAILS[kind.plural](item, others)
 
 
 def _field(title: str, value: Any, indent: int = 0) -> str:

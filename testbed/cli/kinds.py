@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testbed.api.age import since
-from testbed.cli import servicetext
+from testbed.cli import ingresstext, servicetext
 from testbed.errors import InputError, unknown
 
 Json = Mapping[str, Any]
@@ -119,6 +119,50 @@ _SERVICES = (
     ),
 )
 
+_INGRESSES = (
+    Kind(
+        "Ingress",
+        "ingresses",
+        ("ingress", "ing", *(f"ingress{s}.networking.k8s.io" for s in ("", "es"))),
+        True,
+        "ingress.networking.k8s.io",
+        (
+            _NAME,
+            ("CLASS", lambda item: item["spec"].get("ingressClassName", "<none>")),
+            ("HOSTS", ingresstext.hosts),
+            ("ADDRESS", ingresstext.address),
+            ("PORTS", ingresstext.ports),
+            _AGE,
+        ),
+    ),
+    Kind(
+        "IngressClass",
+        "ingressclasses",
+        ("ingressclass", *(f"ingressclass{s}.networking.k8s.io" for s in ("", "es"))),
+        False,
+        "ingressclass.networking.k8s.io",
+        (
+            _NAME,
+            ("CONTROLLER", lambda item: item["spec"]["controller"]),
+            ("PARAMETERS", ingresstext.parameters),
+            _AGE,
+        ),
+    ),
+    Kind(
+        "Secret",
+        "secrets",
+        ("secret",),
+        True,
+        "secret",
+        (
+            _NAME,
+            ("TYPE", lambda item: item["type"]),
+            ("DATA", lambda item: str(len(item.get("data", {})))),
+            _AGE,
+        ),
+    ),
+)
+
 KINDS = (
     Kind(
         "Pod",
@@ -177,6 +221,7 @@ KINDS = (
         (_NAME, ("STATUS", lambda item: item["status"]["phase"]), _AGE),
     ),
     *_SERVICES,
+    *_INGRESSES,
 )
 
 

@@ -10,8 +10,11 @@ from testbed.objects import (
     Deployment,
     Endpoints,
     EndpointSlice,
+    Ingress,
+    IngressClass,
     Namespace,
     Pod,
+    Secret,
     Service,
 )
 from testbed.topology.model import Topology
@@ -30,6 +33,14 @@ class Options:
             kube-controller-manager's option).
         bfd: Whether BGP sessions are watched by BFD (RFC 5880), the fabric's and the nodes'.
         datapath: Of Open vSwitches (:data:`testbed.plan.sdn.DATAPATHS`).
+        lb: How the addresses of load balancers are announced
+            (:data:`testbed.cluster.loadbalancers.PROTOCOLS`).
+        lb_pool: Where they come from: by default a network for documentation (RFC 5737), which
+            is nobody's.
+        cluster_domain: The domain of the cluster's names.
+        dns: What serves them (:mod:`testbed.dns.options`), or ``none``.
+        dns_pods: CoreDNS's ``pods``.
+        internet: The names outside, as hosts(5); empty for the external hosts.
         mode: The CNI mode's own settings.
         proxy: The proxy mode's own settings.
     """
@@ -39,6 +50,12 @@ class Options:
     node_cidr_mask_size: int = 24
     bfd: bool = False
     datapath: str = "auto"
+    lb: str = "l2"
+    lb_pool: str = "198.51.100.0/24"
+    cluster_domain: str = "cluster.local"
+    dns: str = "none"
+    dns_pods: str = "insecure"
+    internet: str = ""
     mode: Mapping[str, str] = field(default_factory=dict, hash=False)
     proxy: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -132,6 +149,9 @@ class Cluster:
         services: By namespace and name.
         endpoints: By namespace and name; those that were given, not what controllers make.
         endpoint_slices: The same.
+        ingresses: By namespace and name.
+        ingress_classes: By an empty namespace and name.
+        secrets: By namespace and name.
     """
 
     topology: Topology
@@ -144,6 +164,9 @@ class Cluster:
     services: Mapping[tuple[str, str], BoundService] = field(default_factory=dict)
     endpoints: Mapping[tuple[str, str], Endpoints] = field(default_factory=dict)
     endpoint_slices: Mapping[tuple[str, str], EndpointSlice] = field(default_factory=dict)
+    ingresses: Mapping[tuple[str, str], Ingress] = field(default_factory=dict)
+    ingress_classes: Mapping[tuple[str, str], IngressClass] = field(default_factory=dict)
+    secrets: Mapping[tuple[str, str], Secret] = field(default_factory=dict)
 
     def node(self, name: str) -> Node:
         """The node of that name.

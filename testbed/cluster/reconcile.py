@@ -23,9 +23,12 @@ from testbed.objects import (
     Deployment,
     Endpoints,
     EndpointSlice,
+    Ingress,
+    IngressClass,
     Namespace,
     Object,
     Pod,
+    Secret,
     Service,
 )
 
@@ -37,8 +40,11 @@ _HELD = {
     "Service": "services",
     "Endpoints": "endpoints",
     "EndpointSlice": "endpoint_slices",
+    "Ingress": "ingresses",
+    "IngressClass": "ingress_classes",
+    "Secret": "secrets",
 }
-"""Kind → where a cluster has the objects of a namespaced kind."""
+"""Kind → where a cluster has its objects; those of no namespace under an empty one."""
 
 
 def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
@@ -52,7 +58,7 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
     namespaces = {o.metadata.name: o for o in given if isinstance(o, Namespace)}
     cluster = replace(cluster, namespaces={**cluster.namespaces, **namespaces})
     for item in given:
-        if not isinstance(item, Namespace) and item.metadata.namespace not in cluster.namespaces:
+        if item.metadata.namespace not in (None, *cluster.namespaces):
             name = item.metadata.key[0]
             raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
     bare = {o.metadata.key: _updated(cluster, o) for o in given if isinstance(o, Pod)}
@@ -64,6 +70,9 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
             services=services.apply(cluster, (o for o in given if isinstance(o, Service))),
             endpoints=_with(cluster.endpoints, given, Endpoints),
             endpoint_slices=_with(cluster.endpoint_slices, given, EndpointSlice),
+            ingresses=_with(cluster.ingresses, given, Ingress),
+            ingress_classes=_with(cluster.ingress_classes, given, IngressClass),
+            secrets=_with(cluster.secrets, given, Secret),
         ),
         bare,
         deployments.keys(),
@@ -90,7 +99,7 @@ def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
         if kind == "Service":
             held["Endpoints"].pop((namespace, name), None)
     left: dict[str, Any] = {
-        _HELD[kind]: {k: v for k, v in objects.items() if k[0] in namespaces}
+        _HELD[kind]: {k: v for k, v in objects.items() if k[0] in ("", *namespaces)}
         for kind, objects in held.items()
     }
     return _settle(replace(cluster, namespaces=namespaces, **left), {}, ())
@@ -120,7 +129,8 @@ def _drop_namespace(name: str, namespaces: dict[str, Namespace]) -> None:
 
 def _drop(objects: dict[Key, Any], key: Key, kind: str) -> None:
     if objects.pop(key, None) is None:
-        raise InputError(f"{kind.lower()} {key[1]!r} not found in namespace {key[0]!r}")
+        place = f" in namespace {key[0]!r}" if key[0] else ""
+        raise InputError(f"{kind.lower()} {key[1]!r} not found{place}")
 
 
 def _where(item: Object, field: str) -> Where:

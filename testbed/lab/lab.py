@@ -12,6 +12,7 @@ from testbed import cluster as clusters
 from testbed import spec as specs
 from testbed.cluster.discovery import Discovery
 from testbed.cluster.model import BoundPod
+from testbed.dns import addon
 from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status
 from testbed.lab.apiserver import ApiServer
 from testbed.lab.entries import Entries
@@ -84,7 +85,7 @@ class Lab:
         progress("fabric")
         private = hosts.prepare(self.spec.plan)
         fabric = Fabric(self.spec.topology, private)
-        self.entries = Entries(self._executor, self.kubelet, fabric)
+        self.entries = Entries(self._executor, self.kubelet, fabric, self._resolv_conf)
         known = self._executor.namespaces
         known[FABRIC] = NetNs(FABRIC, os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         for host in self.spec.topology.hosts:
@@ -103,6 +104,10 @@ class Lab:
         for door in apiserver.doors(self._executor, nodes):
             self.api.add(door)
         self.api.start()
+
+    def _resolv_conf(self, bound: BoundPod) -> str:
+        """The text of a pod's ``/etc/resolv.conf``."""
+        return addon.resolv_conf(self.spec.cluster, bound).text
 
     def settle(self, seconds: float) -> list[str]:
         """Waits until the lab is as it should be after a repair; what is not, if time is over.
@@ -267,6 +272,8 @@ class Lab:
         pods |= {("Pod", pod.key): now for pod in fresh}
         others = [("Namespace", ("", name)) for name in cluster.namespaces]
         others += [("Deployment", key) for key in cluster.deployments]
+        for plural in status.KEPT:
+            others += [(o.kind, key) for key, o in status.kept(cluster, plural).items()]
         return pods | {item: known.get(item, now) for item in others}
 
     def created(self, key: Key, kind: str = "Pod") -> str:
@@ -294,7 +301,7 @@ class Lab:
 
         Args:
             plural: ``pods``, ``nodes``, ``namespaces``, ``deployments``, ``services``,
-                ``endpoints`` or ``endpointslices``.
+                ``endpoints``, ``endpointslices`` or one of :data:`testbed.lab.status.KEPT`.
         """
         cluster = self.spec.cluster
         if plural in PLURALS:
@@ -308,6 +315,9 @@ class Lab:
                 status.namespace(item.manifest, self.created(("", name), "Namespace"))
                 for name, item in cluster.namespaces.items()
             ]
+        if plural in status.KEPT:
+            kept = status.kept(cluster, plural)
+            return [status.as_kept(o, self.created(key, o.kind)) for key, o in kept.items()]
         owned: dict[tuple[str, str | None], list[PodRuntime]] = {}
         for runtime in list(self.kubelet.pods.values()):
             owned.setdefault((runtime.bound.key[0], runtime.bound.owner), []).append(runtime)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from testbed.cluster.model import BoundPod, BoundService, Cluster, Node
 from testbed.lab import podstatus
 from testbed.lab.containers import Container
 from testbed.lab.kubelet import PodRuntime
-from testbed.objects import Deployment, Endpoints, EndpointSlice
+from testbed.objects import Deployment, Endpoints, EndpointSlice, Ingress, IngressClass, Secret
 
 Key = tuple[str, str]
 _UID_SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's name space for URLs
@@ -38,6 +38,23 @@ def _meta(manifest: Json, kind: str, created: str) -> Json:
     metadata["uid"] = uid(kind, metadata.get("namespace", ""), metadata["name"], created)
     metadata["creationTimestamp"] = second(created)
     return metadata
+
+
+KEPT = {"ingresses": "ingresses", "ingressclasses": "ingress_classes", "secrets": "secrets"}
+"""Kinds that are kept as they were given: plural → where a cluster has them."""
+
+
+def kept(cluster: Cluster, plural: str) -> Mapping[Key, Ingress | IngressClass | Secret]:
+    """The objects of one of these kinds."""
+    found: Mapping[Key, Ingress | IngressClass | Secret] = getattr(cluster, KEPT[plural])
+    return found
+
+
+def as_kept(item: Ingress | IngressClass | Secret, created: str) -> Json:
+    """An object that is kept as it was given; an Ingress has the status of one without address."""
+    metadata = _meta(item.manifest, item.kind, created)
+    status: Json = {"status": {"loadBalancer": {}}} if isinstance(item, Ingress) else {}
+    return {**item.manifest, "metadata": metadata, **status}
 
 
 def _condition(kind: str, holds: bool, since: str) -> Json:

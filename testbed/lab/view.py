@@ -17,7 +17,7 @@ from testbed.objects import SERVED
 if TYPE_CHECKING:
     from testbed.lab.lab import Lab
 
-_OF_THE_CLUSTER = {"namespaces", "nodes", "services", "servicecidrs"}
+_OF_THE_CLUSTER = {"namespaces", "nodes", "services", "servicecidrs", *status.KEPT}
 """Kinds that do not depend on what pods do."""
 
 _COME = ("nodes", "servicecidrs")

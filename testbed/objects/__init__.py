@@ -3,8 +3,9 @@
 :func:`load` reads files, folders and standard input, :func:`parse` a text, :func:`from_manifest` a
 dictionary. An object is checked against Kubernetes' own schema and by the API server's own rules,
 gets the API server's defaults, and becomes a frozen value: :class:`Namespace`, :class:`Pod`,
-:class:`Deployment`, :class:`Service`, :class:`Endpoints` or :class:`EndpointSlice`. Its
-``manifest`` is the completed object as Kubernetes JSON, without status. Whatever is wrong is an
+:class:`Deployment`, :class:`Service`, :class:`Endpoints`, :class:`EndpointSlice`,
+:class:`Ingress`, :class:`IngressClass` or :class:`Secret`. Its ``manifest`` is the completed object
+as Kubernetes JSON, without status. Whatever is wrong is an
 :class:`testbed.errors.InputError` that names file, document, line and field. Nothing here needs
 root, the network or a running lab.
 
@@ -19,6 +20,8 @@ from testbed.objects.endpoints import Endpoints, Subset
 from testbed.objects.endpointslice import EndpointSlice, SliceEndpoint, SlicePort
 from testbed.objects.env import EnvVar, environment, expand
 from testbed.objects.files import load, parse
+from testbed.objects.ingress import Ingress, IngressBackend, IngressPath, IngressRule, IngressTls
+from testbed.objects.ingressclass import IngressClass
 from testbed.objects.kind import Kind, Object
 from testbed.objects.kinds import SERVED
 from testbed.objects.labels import LabelSelector, Requirement, parse_selector
@@ -27,6 +30,7 @@ from testbed.objects.namespace import Namespace
 from testbed.objects.pod import Pod
 from testbed.objects.podspec import Container, ContainerPort, PodSpec
 from testbed.objects.probe import Exec, HttpGet, Probe, TcpSocket
+from testbed.objects.secret import Secret
 from testbed.objects.service import Service, ServicePort, ServiceSpec
 from testbed.objects.source import Source
 from testbed.objects.unserved import unserved_fields
@@ -42,6 +46,12 @@ __all__ = [
     "EnvVar",
     "Exec",
     "HttpGet",
+    "Ingress",
+    "IngressBackend",
+    "IngressClass",
+    "IngressPath",
+    "IngressRule",
+    "IngressTls",
     "Kind",
     "LabelSelector",
     "Metadata",
@@ -52,6 +62,7 @@ __all__ = [
     "PodTemplate",
     "Probe",
     "Requirement",
+    "Secret",
     "Service",
     "ServicePort",
     "ServiceSpec",

@@ -6,7 +6,17 @@ it here. Every other kind that Kubernetes knows is checked against its schema an
 
 from __future__ import annotations
 
-from testbed.objects import deployment, endpoints, endpointslice, namespace, pod, service
+from testbed.objects import (
+    deployment,
+    endpoints,
+    endpointslice,
+    ingress,
+    ingressclass,
+    namespace,
+    pod,
+    secret,
+    service,
+)
 from testbed.objects.kind import Kind
 
 _KINDS = (
@@ -16,6 +26,9 @@ _KINDS = (
     service.KIND,
     endpoints.KIND,
     endpointslice.KIND,
+    ingress.KIND,
+    ingressclass.KIND,
+    secret.KIND,
 )
 
 SERVED: dict[tuple[str, str], Kind] = {(kind.api_version, kind.kind): kind for kind in _KINDS}

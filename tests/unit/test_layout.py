@@ -26,6 +26,7 @@ PURE = (
     "testbed.dns",
     "testbed.errors",
     "testbed.images.catalogue",
+    "testbed.ingress",
     "testbed.lab.readiness",
     "testbed.objects",
     "testbed.plan",

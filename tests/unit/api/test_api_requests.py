@@ -48,7 +48,7 @@ def test_a_path_names(path: str, plural: str, namespace: str | None, name: str |
         "/api",
         "/api/v1",
         "/api/v2/pods",
-        "/api/v1/secrets",
+        "/api/v1/configmaps",
         "/api/v1/pods/web",  # a pod is in a namespace
         "/api/v1/namespaces/shop/nodes",  # a node is not
         "/api/v1/namespaces/shop/pods/web/log",

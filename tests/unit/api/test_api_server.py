@@ -108,7 +108,7 @@ def test_metadata_only(serve: Serve) -> None:
         ("GET", "/api/v1/namespaces/default/pods/x", 404, "NotFound", 'pods "x" not found'),
         ("GET", "/apis/apps/v1/namespaces/a/deployments/x", 404, "NotFound",
          'deployments.apps "x" not found'),
-        ("GET", "/api/v1/secrets", 404, "NotFound", "could not find the requested resource"),
+        ("GET", "/api/v1/configmaps", 404, "NotFound", "could not find the requested resource"),
         ("GET", "/nonsense", 404, "NotFound", "could not find the requested resource"),
         ("POST", "/api/v1/namespaces/default/pods", 405, "MethodNotAllowed", "`testbed apply`"),
         ("PUT", "/api/v1/namespaces/default/pods/a", 405, "MethodNotAllowed", "`testbed apply`"),
