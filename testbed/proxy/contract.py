@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from testbed.cluster.categorize import Categorized
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.plan.model import Sysctl
+from testbed.proxy.nft import Command, text
 from testbed.registry import Registry
 
 
@@ -41,13 +42,18 @@ class IptablesRestore:
 
 @dataclass(frozen=True, slots=True)
 class Nft:
-    """One transaction of nftables: the input of ``nft -f -``.
+    """One transaction of nftables.
 
     Attributes:
-        text: Commands, one a line.
+        commands: Commands as data, or as nft(8) reads them.
     """
 
-    text: str
+    commands: tuple[Command | str, ...]
+
+    @property
+    def text(self) -> str:
+        """The transaction as the input of ``nft -f -``."""
+        return text(self.commands)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,13 @@ class Node:
         steps, after = self.program.update(view)
         for step in steps:
             if isinstance(step, Nft):
-                self.load(step.text)
+                with self.netns.entered():
+                    carry_out(self.netns, step)
         self.program = after
 
     def load(self, text: str) -> None:
         with self.netns.entered():
-            carry_out(self.netns, Nft(text))
+            carry_out(self.netns, Nft((text,)))
 
     def table(self) -> Table:
         """What there is: sets with their elements, chains with their rules."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from testbed.proxy.contract import ProxyNode
 from testbed.proxy.modes import _nftbase as base
 from testbed.proxy.modes._flatchains import ADDRESS, NODE_PORT
-from testbed.proxy.modes._nftnames import TABLE
+from testbed.proxy.nft import TABLE
 
 GUARD = "firewall-sources-check"
 """The chain that drops what may not use a load balancer's address."""

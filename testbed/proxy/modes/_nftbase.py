@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 
 from testbed.proxy import options
 from testbed.proxy.contract import ProxyNode
-from testbed.proxy.modes._nftnames import TABLE
+from testbed.proxy.nft import TABLE, AddHook, AddRule, Command
 
 MARK = "0x4000"
 """Bit of the packet's mark that asks for masquerading (``--iptables-masquerade-bit`` 14)."""
@@ -65,14 +65,14 @@ _CHAINS = (
 )
 
 _HOOKS = (
-    ("filter-prerouting-pre-dnat", "filter hook prerouting priority -110"),
-    ("filter-output-pre-dnat", "filter hook output priority -110"),
-    ("filter-input", "filter hook input priority 0"),
-    ("filter-forward", "filter hook forward priority 0"),
-    ("filter-output", "filter hook output priority 0"),
-    ("nat-prerouting", "nat hook prerouting priority -100"),
-    ("nat-output", "nat hook output priority -100"),
-    ("nat-postrouting", "nat hook postrouting priority 100"),
+    ("filter-prerouting-pre-dnat", "filter", "prerouting", -110),
+    ("filter-output-pre-dnat", "filter", "output", -110),
+    ("filter-input", "filter", "input", 0),
+    ("filter-forward", "filter", "forward", 0),
+    ("filter-output", "filter", "output", 0),
+    ("nat-prerouting", "nat", "prerouting", -100),
+    ("nat-output", "nat", "output", -100),
+    ("nat-postrouting", "nat", "postrouting", 100),
 )
 
 _JUMPS = (
@@ -108,10 +108,10 @@ def table(node: ProxyNode) -> Iterator[str]:
     yield from (f"add rule {TABLE} {chain} {rule}" for chain, rule in _rules(node, at is None))
 
 
-def hooks() -> Iterator[str]:
+def hooks() -> Iterator[Command]:
     """What makes packets go through the table."""
-    yield from (f"add chain {TABLE} {name} {{ type {kind} ; }}" for name, kind in _HOOKS)
-    yield from (f"add rule {TABLE} {chain} {rule}" for chain, rule in _JUMPS)
+    yield from (AddHook(*hook) for hook in _HOOKS)
+    yield from (AddRule(chain, rule) for chain, rule in _JUMPS)
 
 
 def from_pods(node: ProxyNode) -> str:

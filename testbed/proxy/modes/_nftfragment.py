@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from testbed.cluster.serviceview import ServicePortName
+from testbed.proxy.nft import Element
 
 
 class Chain(NamedTuple):
@@ -36,27 +37,6 @@ class Affinity(NamedTuple):
 
     name: str
     seconds: int
-
-
-class Element(NamedTuple):
-    """An element of a set or a map.
-
-    Attributes:
-        container: The set or map.
-        key: The key.
-        value: The value; empty in a set.
-        comment: For people.
-    """
-
-    container: str
-    key: str
-    value: str = ""
-    comment: str = ""
-
-    def __str__(self) -> str:
-        """As between the braces of ``add element``."""
-        comment = f' comment "{self.comment}"' if self.comment else ""
-        return f"{self.key}{comment}" + (f" : {self.value}" if self.value else "")
 
 
 @dataclass(frozen=True, slots=True)

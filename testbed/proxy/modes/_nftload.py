@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 
 from testbed.proxy.contract import Nft, Step
-from testbed.proxy.modes import _nfttext as nft
-from testbed.proxy.modes._nftfragment import Affinity, Chain, Element, Fragment, Fragments, owned
+from testbed.proxy.modes import _nftcommands as commands
+from testbed.proxy.modes._nftfragment import Affinity, Chain, Fragment, Fragments, owned
 from testbed.proxy.modes._nftothers import Others
+from testbed.proxy.nft import Command, Element
 
 
 def full(
-    before: Iterable[str], fragments: Fragments, chunk: int, after: Iterable[str]
+    before: Iterable[str], fragments: Fragments, chunk: int, after: Iterable[Command]
 ) -> tuple[Step, ...]:
     """Everything, from nothing.
 
@@ -26,10 +27,10 @@ def full(
         chunk: How many ports a transaction has.
         after: What makes packets go through it.
     """
-    return tuple(Nft(nft.text(lines)) for lines in (before, *_chunks(fragments, chunk), after))
+    return tuple(Nft(tuple(one)) for one in (before, *_chunks(fragments, chunk), after))
 
 
-def _chunks(fragments: Fragments, chunk: int) -> Iterator[Iterator[str]]:
+def _chunks(fragments: Fragments, chunk: int) -> Iterator[Iterator[Command]]:
     names = sorted(fragments)
     elements = owned(fragments, {key for one in fragments.values() for key in one.claims})
     made: set[str] = set()
@@ -46,11 +47,11 @@ def _chunks(fragments: Fragments, chunk: int) -> Iterator[Iterator[str]]:
 
 def _made(
     fragments: Iterable[Fragment], chains: Iterable[Chain], elements: Iterable[Element]
-) -> Iterator[str]:
-    yield from nft.new_chains(chain.name for chain in chains)
-    yield from nft.new_affinities(one for f in fragments for one in f.affinities)
-    yield from nft.rules(chains)
-    yield from nft.new_elements(elements)
+) -> Iterator[Command]:
+    yield from commands.new_chains(chain.name for chain in chains)
+    yield from commands.new_affinities(one for f in fragments for one in f.affinities)
+    yield from commands.rules(chains)
+    yield from commands.new_elements(elements)
 
 
 def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, ...]:
@@ -62,11 +63,11 @@ def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, 
         new: Ports that differ, as they shall be.
     """
     others = Others(fragments, new.values())
-    lines = nft.text(_change(others, dict(sorted(old.items())), dict(sorted(new.items()))))
-    return (Nft(lines),) if lines else ()
+    found = tuple(_change(others, dict(sorted(old.items())), dict(sorted(new.items()))))
+    return (Nft(found),) if found else ()
 
 
-def _change(others: Others, old: Fragments, new: Fragments) -> Iterator[str]:
+def _change(others: Others, old: Fragments, new: Fragments) -> Iterator[Command]:
     was, now = _chains(old), _chains(new)
     before, after = _affinities(old), _affinities(new)
     anew = {one.name for one in before - after} & {one.name for one in after}
@@ -80,14 +81,14 @@ def _change(others: Others, old: Fragments, new: Fragments) -> Iterator[str]:
     gone = [name for name in was if name not in now and name not in used]
     goes, comes = _elements(others, old, new)
     stale = [chain.name for chain in other] + gone
-    yield from nft.new_chains(chain.name for chain in made)
-    yield from nft.gone_elements(goes)
-    yield from nft.flushed(stale)
-    yield from nft.gone_affinities(sorted(before - after))
-    yield from nft.new_affinities(sorted(after - before))
-    yield from nft.rules([*made, *other])
-    yield from nft.new_elements(comes)
-    yield from nft.gone_chains(gone)
+    yield from commands.new_chains(chain.name for chain in made)
+    yield from commands.gone_elements(goes)
+    yield from commands.flushed(stale)
+    yield from commands.gone_affinities(sorted(before - after))
+    yield from commands.new_affinities(sorted(after - before))
+    yield from commands.rules([*made, *other])
+    yield from commands.new_elements(comes)
+    yield from commands.gone_chains(gone)
 
 
 def _elements(

@@ -1,4 +1,4 @@
-"""Names of chains and sets per Service, and of the table, as kube-proxy gives them.
+"""Names of chains and sets per Service, as kube-proxy gives them.
 
 Source: ``pkg/proxy/nftables/proxier.go`` (``hashAndTruncate``, ``servicePortChainNameBase``,
 ``servicePortEndpointChainNameBase``), Kubernetes 1.34.
@@ -11,9 +11,6 @@ from functools import lru_cache
 from hashlib import sha256
 
 from testbed.cluster.serviceview import Endpoint, ServicePortName
-
-TABLE = "ip kube-proxy"
-"""Family and name of the table."""
 
 SERVICE, LOCAL, EXTERNAL, FIREWALL = "service-", "local-", "external-", "firewall-"
 ENDPOINT, AFFINITY = "endpoint-", "affinity-"

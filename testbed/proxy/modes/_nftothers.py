@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from testbed.cluster.serviceview import ServicePortName
-from testbed.proxy.modes._nftfragment import Element, Fragment, Fragments
+from testbed.proxy.modes._nftfragment import Fragment, Fragments
+from testbed.proxy.nft import Element
 
 
 class Others:

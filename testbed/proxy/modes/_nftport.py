@@ -15,7 +15,8 @@ from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from testbed.cluster.categorize import Categorized, Endpoints
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.proxy.contract import ProxyNode
-from testbed.proxy.modes._nftfragment import Claim, Element
+from testbed.proxy.modes._nftfragment import Claim
+from testbed.proxy.nft import Element
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,9 @@ from testbed.proxy.contract import ProxyMode, ProxyNode, Step
 from testbed.proxy.modes import _nftbase as base
 from testbed.proxy.modes import _nftload as load
 from testbed.proxy.modes import _nftnames as names
-from testbed.proxy.modes._nftfragment import Affinity, Chain, Element, Fragment
+from testbed.proxy.modes._nftfragment import Affinity, Chain, Fragment
 from testbed.proxy.modes._nftport import Claims, Port, sources
+from testbed.proxy.nft import Element
 
 CHUNK = 500
 """Ports of a transaction of a full load."""

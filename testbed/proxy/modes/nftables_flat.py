@@ -31,8 +31,9 @@ from testbed.proxy.modes import _flatchains as chains
 from testbed.proxy.modes import _nftbase as base
 from testbed.proxy.modes import _nftload as load
 from testbed.proxy.modes._flatchains import ADDRESS, NODE_PORT, SHORT, Place
-from testbed.proxy.modes._nftfragment import Chain, Element, Fragment
+from testbed.proxy.modes._nftfragment import Chain, Fragment
 from testbed.proxy.modes._nftport import Claims, Port, sources
+from testbed.proxy.nft import Element
 
 CHUNK = 5000
 """Ports of a transaction of a full load; it bounds the memory of nft, not its time."""
