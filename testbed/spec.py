@@ -15,6 +15,8 @@ from testbed import defaults
 from testbed.cluster import Cluster, Options
 from testbed.cluster.discovery import discover
 from testbed.cluster.proxyview import proxy_view
+from testbed.dns import addon, internet
+from testbed.dns import options as dns_options
 from testbed.errors import InputError, Where, unknown
 from testbed.images.catalogue import resolve as resolve_image
 from testbed.objects import Container, Deployment, Object, Pod
@@ -56,7 +58,17 @@ class Spec:
         Raises:
             InputError: The mode cannot carry the cluster.
         """
-        return build.build(self.cluster, self.mode)
+        return build.build(self.cluster, self.mode) + addon.plan(self.cluster, self.proxied)
+
+    @property
+    def proxied(self) -> bool:
+        """Whether pods reach Services."""
+        return bool(self.proxy_mode.needs)
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The real components that it needs (:mod:`testbed.go`)."""
+        return (self.cluster.options.dns,) if addon.wanted(self.cluster) else ()
 
     @property
     def proxy_mode(self) -> ProxyMode:
@@ -82,7 +94,7 @@ class Spec:
     def needs(self) -> tuple[str, ...]:
         """The features that the plan needs of the machine."""
         datapath = self.cluster.options.datapath
-        modes = (*self.mode.needs, *self.proxy_mode.needs)
+        modes = (*self.mode.needs, *self.proxy_mode.needs, *self.components)
         return tuple(dict.fromkeys((*modes, *needs(self.plan, self.topology, datapath))))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
@@ -94,7 +106,8 @@ def needs(plan: Plan, topology: Topology, datapath: str) -> tuple[str, ...]:
     """The features that a plan needs of the machine, apart from those of its CNI mode."""
     parts = plan.namespaces.values()
     impairments = (need for part in parts for item in part.impairments for need in item.needs)
-    daemons = (d.name for part in parts for d in part.daemons if d.argv[0] != PYTHON)
+    built = {PYTHON, *dns_options.MODES}
+    daemons = (d.name for part in parts for d in part.daemons if d.argv[0] not in built)
     return tuple(dict.fromkeys((*daemons, *sdn.needs(topology, datapath), *impairments)))
 
 
@@ -122,7 +135,10 @@ def resolve(
     own, options = _split(mode, proxy_mode, dict(chosen or {}))
     proxy_mode.check(options.proxy)
     underlay = load.load(topology, own)
-    cluster = apply(clusters.new(underlay, options), tuple(objects))
+    cluster = clusters.new(underlay, options)
+    if proxy_mode.needs or addon.wanted(cluster):
+        cluster = clusters.with_api(cluster)
+    cluster = apply(apply(cluster, addon.objects(cluster)), tuple(objects))
     spec = Spec(cni, proxy, mode, cluster)
     mode.check(cluster)
     return spec
@@ -178,6 +194,9 @@ def _options(
     if chosen.get("datapath", sdn.AUTO) not in sdn.DATAPATHS:
         where = Where("--set", field="datapath")
         raise unknown("datapath", chosen["datapath"], sdn.DATAPATHS, where)
+    dns_options.check(chosen)
+    if "internet" in chosen:
+        chosen["internet"] = internet.read(chosen["internet"])
     return Options(
         **chosen,
         node_cidr_mask_size=int(mask),

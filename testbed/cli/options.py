@@ -36,6 +36,7 @@ def spec_options(command: Command) -> Command:
             ),
             click.option("--cni", default=defaults.CNI, show_default=True, help="CNI mode."),
             click.option("--proxy", default=defaults.PROXY, show_default=True, help="Proxy mode."),
+            click.option("--dns", help="Cluster DNS: coredns or none.  [default: none]"),
             click.option("--policy", default="none", show_default=True, help="Policy engine."),
             click.option(
                 "--ingress", default="none", show_default=True, help="Ingress controller."
@@ -59,6 +60,7 @@ def resolve_spec(
     paths: tuple[str, ...],
     cni: str,
     proxy: str,
+    dns: str | None,
     policy: str,
     ingress: str,
     settings: tuple[str, ...],
@@ -79,9 +81,14 @@ def resolve_spec(
         if value != "none":
             raise unknown(kind, value, ("none",), Where(option))
     given = objects.load(paths) if paths else ()
-    spec = resolve(topology, given, cni, proxy, parse_settings(settings))
+    spec = resolve(topology, given, cni, proxy, parse_settings((*settings, *dns_setting(dns))))
     warn_of_unserved(given)
     return spec
+
+
+def dns_setting(dns: str | None) -> tuple[str, ...]:
+    """What ``--dns`` says, as ``--set`` says it."""
+    return () if dns is None else (f"dns={dns}",)
 
 
 def warn_of_unserved(given: Any) -> None:

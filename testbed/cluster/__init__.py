@@ -9,6 +9,7 @@ endpoints are in :mod:`~testbed.cluster.discovery`, what proxies see of both in
 :mod:`~testbed.cluster.serviceview`.
 """
 
+from testbed.cluster.apiservice import with_api
 from testbed.cluster.model import BoundPod, BoundService, Cluster, Node, Options
 from testbed.cluster.new import new
 from testbed.cluster.reconcile import apply, delete, held
@@ -23,4 +24,5 @@ __all__ = [
     "delete",
     "held",
     "new",
+    "with_api",
 ]

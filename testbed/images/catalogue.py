@@ -15,6 +15,7 @@ image                         ENTRYPOINT                   CMD
                                                            a page that has the host name
 ``busybox``                   none                         ``sh``; applets by busybox
 ``iperf3``                    ``iperf3``                   ``-s``
+``coredns``                   ``coredns``                  none; in labs with DNS
 ``curl``                      as curlimages/curl           ``curl``
 ``alpine, debian, ubuntu``    none                         ``sh``
 ============================  ===========================  ======================================
@@ -83,6 +84,7 @@ IMAGES: Mapping[str, Image] = {
     "nginx": Image(("/bin/sh", "-c", 'exec "$@"', "sh"), _NGINX, needs=("nginx",)),
     "busybox": Image(("/bin/sh", "-c", _BUSYBOX, "sh"), ("sh",), needs=("busybox",)),
     "iperf3": Image(("iperf3",), ("-s",), needs=("iperf3",)),
+    "coredns": Image(("coredns",), needs=("coredns",)),
     "curl": Image(("/bin/sh", "-c", _CURL, "sh"), ("curl",), needs=("curl",)),
     "alpine": _SHELL,
     "debian": _SHELL,

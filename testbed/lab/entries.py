@@ -7,7 +7,9 @@ likewise.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
+from testbed.cluster.model import BoundPod
 from testbed.errors import InputError
 from testbed.lab import join, podns, programs
 from testbed.lab.containers import Program
@@ -27,10 +29,18 @@ class Entries:
         executor: Has the network namespaces, and the thread that can enter others.
         kubelet: Has the pods.
         fabric: Has the hosts.
+        resolv_conf: Gives the text of a pod's ``/etc/resolv.conf``.
     """
 
-    def __init__(self, executor: Executor, kubelet: Kubelet, fabric: Fabric) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        kubelet: Kubelet,
+        fabric: Fabric,
+        resolv_conf: Callable[[BoundPod], str],
+    ) -> None:
         self._executor, self._kubelet, self._fabric = executor, kubelet, fabric
+        self._resolv_conf = resolv_conf
         self._made: dict[str, join.Descriptors] = {}
 
     def netns(self, name: str) -> int:
@@ -66,7 +76,8 @@ class Entries:
             bound = self._kubelet.pods[_key(name)].bound
             netns, folder = self._executor.namespaces[name], _PODS / "_".join(bound.key)
             host = programs.host_name(bound)
-            self._made[name] = podns.make(netns, folder, host, bound.address)
+            resolv = self._resolv_conf(bound)
+            self._made[name] = podns.make(netns, folder, host, bound.address, resolv)
         elif kind == "switch":
             mount = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
             self._made[name] = {"uts": podns.make_uts(rest), "mount": mount}

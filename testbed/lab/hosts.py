@@ -147,13 +147,15 @@ class Daemons:
         """Runs a command that belongs to a daemon, to its end."""
         if not command:
             return
-        done = join.run(self._namespaces(host), command, _PATIENCE)
+        done = join.run(self._namespaces(host), command, _PATIENCE, env=_environment())
         if done.returncode:
             what = f"{command[0]}, which sets up {daemon.name} on {host}"
             raise LabError(f"{what}: {done.stderr.decode(errors='replace').strip()}")
 
     def _start(self, host: str, daemon: Daemon) -> None:
-        with self.log(host, daemon.name).open("ab") as log:
+        file = self.log(host, daemon.name)
+        file.parent.mkdir(parents=True, exist_ok=True)  # a host without files has no folder yet
+        with file.open("ab") as log:
             self.processes[host, daemon.name] = join.popen(
                 self._namespaces(host),
                 daemon.argv,

@@ -41,9 +41,9 @@ def popen(namespaces: Descriptors, argv: Sequence[str], **options: Any) -> subpr
 
 
 def run(
-    namespaces: Descriptors, argv: Sequence[str], seconds: float
+    namespaces: Descriptors, argv: Sequence[str], seconds: float, **options: Any
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs ARGV in the namespaces to its end, without input.
+    """Runs ARGV in the namespaces to its end, without input; ``options`` as of :func:`popen`.
 
     Raises:
         subprocess.TimeoutExpired: It has not ended in time; it was killed.
@@ -55,6 +55,7 @@ def run(
         capture_output=True,
         timeout=seconds,
         check=False,
+        **options,
     )
 
 

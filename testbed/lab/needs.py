@@ -44,6 +44,7 @@ def _declared() -> Iterator[tuple[str, tuple[str, ...]]]:
         registry: Registry[object] = Registry(kind, package, attribute)
         for name in registry.names():
             yield f"{kind} {name}", tuple(getattr(registry.get(name), "needs", ()))
+    yield "cluster DNS", ("coredns",)
     for name, image in IMAGES.items():
         yield f"image {name}", image.needs
 

@@ -19,10 +19,12 @@ _HOSTS = """\
 127.0.0.1\tlocalhost
 {address}\t{name}
 """
-_RESOLV_CONF = "# This lab has no cluster DNS.\n"
+_NO_RESOLVER = "# No nameserver: this lab has no DNS (testbed up --dns coredns).\n"
 
 
-def make(netns: NetNs, folder: Path, host_name: str, address: str) -> join.Descriptors:
+def make(
+    netns: NetNs, folder: Path, host_name: str, address: str, resolv_conf: str
+) -> join.Descriptors:
     """The namespaces of a pod or a node, as descriptors; the thread comes back to where it was.
 
     The thread must not share its file system state with others (``CLONE_FS``).
@@ -32,13 +34,14 @@ def make(netns: NetNs, folder: Path, host_name: str, address: str) -> join.Descr
         folder: Where its files are written.
         host_name: Its host name.
         address: Its address.
+        resolv_conf: Its ``/etc/resolv.conf``.
     """
     home = {kind: _open(kind) for kind in ("mnt", "uts")}
     try:
         with netns.entered():
             syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS)
             syscalls.set_host_name(host_name)
-            _mounts(folder, host_name, address)
+            _mounts(folder, host_name, address, resolv_conf)
             return {"uts": _open("uts"), "mount": _open("mnt")}
     finally:
         for descriptor in home.values():
@@ -61,14 +64,14 @@ def _open(kind: str) -> int:
     return os.open(_SELF + kind, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _mounts(folder: Path, host_name: str, address: str) -> None:
+def _mounts(folder: Path, host_name: str, address: str, resolv_conf: str) -> None:
     syscalls.mount("", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     safe = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
     syscalls.mount("sysfs", "/sys", "sysfs", safe)
     folder.mkdir(parents=True, exist_ok=True)
     _show(folder / "hostname", "/etc/hostname", host_name + "\n")
     _show(folder / "hosts", "/etc/hosts", _HOSTS.format(address=address, name=host_name))
-    _show(folder / "resolv.conf", "/etc/resolv.conf", _RESOLV_CONF)
+    _show(folder / "resolv.conf", "/etc/resolv.conf", resolv_conf or _NO_RESOLVER)
 
 
 def _show(file: Path, target: str, content: str) -> None:

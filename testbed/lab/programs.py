@@ -12,7 +12,10 @@ from testbed.lab.sandbox import STATE
 from testbed.objects import Container, environment, expand
 from testbed.spec import program as resolve
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+COMPONENTS = STATE / "bin"
+"""Where a lab has the real components that it needs (:mod:`testbed.lab.components`)."""
+
+PATH = f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{COMPONENTS}"
 _LOGS = STATE / "logs"
 
 

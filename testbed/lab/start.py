@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from testbed.errors import LabError, MissingError
-from testbed.lab import daemon, datapath, directory, features, protocol, sandbox
+from testbed.lab import components, daemon, datapath, directory, features, protocol, sandbox
 from testbed.lab.client import Lab, error_of
 from testbed.spec import Spec
 
@@ -70,10 +70,12 @@ def start(
     needs = (*features.EVERY_LAB, *spec.needs)
     features.require(needs)
     features.load_modules(needs)
+    found = components.provide(spec.components, progress)
     ours, theirs = socket.socketpair()
 
     def main() -> None:
         ours.close()
+        components.install(found)
         daemon.run(name, spec, listener, api, theirs, wait)
 
     with listener, api, theirs:

@@ -32,7 +32,10 @@ from testbed.errors import InputError, Where, unknown
 from testbed.topology import limits
 from testbed.topology.model import SWITCH_KINDS, SwitchKind
 
-CLUSTER_KEYS = ("bfd", "datapath", "node_cidr_mask_size", "pod_cidr", "service_cidr")
+CLUSTER_KEYS = (
+    "bfd", "cluster_domain", "datapath", "dns", "dns_pods", "internet", "node_cidr_mask_size",
+    "pod_cidr", "service_cidr",
+)  # fmt: skip
 """Keys that are not the topology's."""
 
 LINK_KEYS = (*limits.KEYS, "mtu")

@@ -1,0 +1,54 @@
+"""The Service ``kubernetes`` of namespace ``default``, by which pods reach the API.
+
+As kube-apiserver itself makes it (``pkg/controlplane/controller/kubernetesservice`` and
+``pkg/controlplane/reconcilers``): the first cluster IP, port 443, no selector, and Endpoints and an
+EndpointSlice of the same name with the addresses of the machines that run an API server, without
+node names. In a lab each node serves the API (``docs/api.md``); the first three stand here, which
+is a usual control plane.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from testbed.cluster.model import Cluster
+from testbed.cluster.reconcile import apply
+from testbed.cluster.vips import KUBERNETES
+from testbed.objects import Object, from_manifest
+
+PORT = 6443
+"""Of the API on each node, that of a kube-apiserver; it speaks plain HTTP."""
+
+SERVICE_PORT = 443
+"""Of the API at the Service's cluster IP."""
+
+_SERVERS = 3
+Manifest = dict[str, Any]
+
+
+def with_api(cluster: Cluster) -> Cluster:
+    """The cluster with the API's Service and its endpoints."""
+    return apply(cluster, _objects([node.address for node in cluster.nodes[:_SERVERS]]))
+
+
+def _objects(addresses: list[str]) -> list[Object]:
+    port = {"name": "https", "protocol": "TCP", "port": PORT}
+    served = {**port, "port": SERVICE_PORT, "targetPort": PORT}
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    of_service = {"kubernetes.io/service-name": KUBERNETES[1]}
+    unmirrored = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    ips = [{"ip": address} for address in addresses]
+    ends = [{"addresses": [address], "conditions": {"ready": True}} for address in addresses]
+    return [
+        _object("v1", "Service", labels, spec={"type": "ClusterIP", "ports": [served]}),
+        _object("v1", "Endpoints", unmirrored, subsets=[{"addresses": ips, "ports": [port]}]),
+        _object(
+            "discovery.k8s.io/v1", "EndpointSlice", of_service,
+            addressType="IPv4", ports=[port], endpoints=ends,
+        ),
+    ]  # fmt: skip
+
+
+def _object(version: str, kind: str, labels: Manifest, **rest: Any) -> Object:
+    metadata = {"namespace": KUBERNETES[0], "name": KUBERNETES[1], "labels": labels}
+    return from_manifest({"apiVersion": version, "kind": kind, "metadata": metadata, **rest})
