@@ -23,7 +23,7 @@ from testbed.objects import Container, Deployment, Object, Pod
 from testbed.plan import build, sdn
 from testbed.plan.contract import CniMode, modes
 from testbed.plan.model import PYTHON, Plan
-from testbed.proxy.contract import ProxyMode, Step
+from testbed.proxy.contract import ProxyMode, RunsProgram, Step
 from testbed.proxy.contract import modes as proxies
 from testbed.proxy.program import NodeProgram, proxy_node
 from testbed.topology import load, settings
@@ -58,7 +58,16 @@ class Spec:
         Raises:
             InputError: The mode cannot carry the cluster.
         """
-        return build.build(self.cluster, self.mode) + addon.plan(self.cluster, self.proxied)
+        added = addon.plan(self.cluster, self.proxied) + self._proxy_plan()
+        return build.build(self.cluster, self.mode) + added
+
+    def _proxy_plan(self) -> Plan:
+        """The programs of a proxy mode that has such."""
+        mode, cluster = self.proxy_mode, self.cluster
+        if not isinstance(mode, RunsProgram):
+            return Plan()
+        known = {n.namespace: proxy_node(cluster, n, cluster.options.proxy) for n in cluster.nodes}
+        return Plan({name: mode.runs(node) for name, node in known.items()})
 
     @property
     def proxied(self) -> bool:
@@ -68,7 +77,9 @@ class Spec:
     @property
     def components(self) -> tuple[str, ...]:
         """The real components that it needs (:mod:`testbed.go`)."""
-        return (self.cluster.options.dns,) if addon.wanted(self.cluster) else ()
+        dns = (self.cluster.options.dns,) if addon.wanted(self.cluster) else ()
+        mode = self.proxy_mode
+        return (*dns, mode.component) if isinstance(mode, RunsProgram) else dns
 
     @property
     def proxy_mode(self) -> ProxyMode:
@@ -76,8 +87,13 @@ class Spec:
         return proxies.get(self.proxy)
 
     def programs(self) -> dict[str, NodeProgram]:
-        """Namespace of each node → its proxy's program, with nothing loaded yet."""
+        """Namespace of each node → its proxy's program, with nothing loaded yet.
+
+        Empty if a daemon of the plan does that.
+        """
         mode, cluster = self.proxy_mode, self.cluster
+        if isinstance(mode, RunsProgram):
+            return {}
         settings = cluster.options.proxy
         return {
             node.namespace: NodeProgram(mode, proxy_node(cluster, node, settings))

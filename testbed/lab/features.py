@@ -19,6 +19,9 @@ from pathlib import Path
 from shutil import which
 
 from testbed.errors import LabError, MissingError, unknown
+from testbed.go.build import REMEDY
+from testbed.lab import components
+from testbed.lab.components import PURPOSES
 from testbed.lab.kernel import KERNEL
 from testbed.lab.probe import IN_VM
 
@@ -86,7 +89,7 @@ class Feature:
 
 def names() -> list[str]:
     """The names of all features, sorted."""
-    return sorted({*KERNEL, *PROGRAMS})
+    return sorted({*KERNEL, *PROGRAMS, *PURPOSES})
 
 
 def probe(wanted: Iterable[str] | None = None) -> dict[str, Feature]:
@@ -108,10 +111,10 @@ def probe(wanted: Iterable[str] | None = None) -> dict[str, Feature]:
 
 
 def _probe(wanted: Iterable[str], users: Mapping[str, tuple[str, ...]]) -> dict[str, Feature]:
-    asked = sorted(set(wanted))
+    asked, known = sorted(set(wanted)), names()
     for name in asked:
-        if name not in KERNEL and name not in PROGRAMS:
-            raise unknown("feature", name, names())
+        if name not in known:
+            raise unknown("feature", name, known)
     tried = _try([name for name in asked if name in KERNEL])
     return {name: _feature(name, tried, users.get(name, ())) for name in asked}
 
@@ -135,10 +138,13 @@ def require(wanted: Iterable[str]) -> None:
 
 
 def remedies(absent: Iterable[str]) -> list[str]:
-    """How to get features, a line for the programs and one for what the kernel lacks."""
-    programs, kernel = split(absent)
+    """How to get features: a line each for programs, components, and what the kernel lacks."""
+    wanted = list(absent)
+    built = PURPOSES.keys() & set(wanted)
+    programs, kernel = split(name for name in wanted if name not in built)
     packages = " ".join(dict.fromkeys(PROGRAMS[name][0] for name in programs))
     found = [f"Install what Debian has: apt-get install {packages}"] if packages else []
+    found += [REMEDY] if built else []
     if not kernel:
         return found
     options = " and ".join(dict.fromkeys(KERNEL[name].option for name in kernel))
@@ -200,6 +206,10 @@ def _feature(name: str, tried: Mapping[str, str | None], users: tuple[str, ...])
     if name in KERNEL:
         why = tried[name]
         return Feature(name, why is None, KERNEL[name].purpose, users, remedy, why or "")
+    if name in PURPOSES:
+        absent = components.missing(name)
+        detail = absent or components.detail(name)
+        return Feature(name, absent is None, PURPOSES[name], users, remedy, detail)
     path = program(name)
     detail = path or "not found on PATH"
     return Feature(name, path is not None, PROGRAMS[name][1], users, remedy, detail)

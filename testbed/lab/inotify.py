@@ -1,4 +1,4 @@
-"""Waiting for files to appear, told by the kernel (inotify(7)) and not by looking again."""
+"""Waiting for files to appear or to be written to, told by the kernel (inotify(7))."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import ctypes
 import os
 import select
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-_IN_CREATE, _IN_MOVED_TO = 0x100, 0x80
+_IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,3 +37,26 @@ def wait_for(paths: Iterable[Path], seconds: float) -> list[Path]:
     finally:
         os.close(watcher)
     return sorted(missing)
+
+
+@contextmanager
+def writes(paths: Iterable[Path]) -> Iterator[Callable[[float], None]]:
+    """Waits for writing to files that exist: what it yields returns when there was any, or in time.
+
+    What was written since it was called last counts, too.
+    """
+    watcher = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        for path in paths:
+            if _libc.inotify_add_watch(watcher, os.fsencode(path), ctypes.c_uint32(_IN_MODIFY)) < 0:
+                raise OSError(ctypes.get_errno(), f"inotify: {path}")
+        poll = select.poll()
+        poll.register(watcher, select.POLLIN)
+
+        def wait(seconds: float) -> None:
+            if poll.poll(max(0.0, seconds) * 1000):
+                os.read(watcher, 1 << 16)
+
+        yield wait
+    finally:
+        os.close(watcher)

@@ -20,6 +20,7 @@ from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.faults import Faults
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
+from testbed.lab.kubeproxies import KubeProxies
 from testbed.lab.ledger import Ledger
 from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
@@ -75,6 +76,7 @@ class Lab:
         self.api = ApiServer(self.ledger)
         self.kubelet.listener = self._told
         self._proxies = self._make_proxies()
+        self._kube_proxies: KubeProxies | None = None
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -94,16 +96,17 @@ class Lab:
         progress(f"network of {len(self.spec.cluster.pods)} pods")
         self._enact(self.spec)
         progress("daemons")
+        nodes = [node.namespace for node in self.spec.cluster.nodes]
+        for door in apiserver.doors(self._executor, nodes):
+            self.api.add(door)
+        self.api.start()  # daemons may ask it
         daemons = hosts.Daemons(fabric)
         daemons.start(self.spec.plan)
+        self._kube_proxies = KubeProxies(self._executor, self.ledger, self.api, daemons)
         if self.spec.topology.openvswitches:
             controller.settle(CONTROLLER)  # wait() says what is wrong if it does not
             announce.hosts(self.spec.topology, self._executor)
         self.faults = Faults(self.spec.topology, lambda: self._plan, self._executor, daemons)
-        nodes = [node.namespace for node in self.spec.cluster.nodes]
-        for door in apiserver.doors(self._executor, nodes):
-            self.api.add(door)
-        self.api.start()
 
     def _resolv_conf(self, bound: BoundPod) -> str:
         """The text of a pod's ``/etc/resolv.conf``."""
@@ -137,7 +140,7 @@ class Lab:
         if self.spec.topology.openvswitches:
             problems += controller.settle(seconds)
         problems += [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
-        self._proxies.flush()
+        self._flush()
         return problems
 
     def apply(self, objects: Iterable[Object]) -> list[str]:
@@ -171,7 +174,7 @@ class Lab:
         """Waits for the probes of new pods, and until the proxies know what became of them."""
         if any(pod.open for pod in started):
             self.kubelet.wait_settled(started, SETTLE)
-            self._proxies.flush()
+            self._flush()
 
     def _enact(self, new: Spec) -> list[PodRuntime]:
         """Makes the lab what ``new`` says: pods that go are ended first, new ones started last.
@@ -207,12 +210,18 @@ class Lab:
         self.kubelet.start(started)
         self._discover()
         self.api.notify()
-        self._proxies.flush()
+        self._flush()
         return started
 
     def _make_proxies(self) -> Proxies:
         programs = self.spec.programs() if self.spec.proxy_mode.needs else {}
         return Proxies(programs, self._executor, self._discover)
+
+    def _flush(self) -> None:
+        """Waits until all proxies have done what the Services are now."""
+        self._proxies.flush()
+        if self._kube_proxies is not None:
+            self._kube_proxies.flush()
 
     def _discover(self) -> Discovery:
         """The Services and their endpoints as they are now."""
@@ -226,10 +235,10 @@ class Lab:
     def services_changed(self) -> None:
         """To be called when endpoints may have changed; the proxies look at them soon."""
         self._proxies.wake()
+        self.api.notify()
 
     def _told(self) -> None:
         """A container's state has changed."""
-        self.api.notify()
         self.services_changed()
 
     def _runtime(self, bound: BoundPod) -> PodRuntime:

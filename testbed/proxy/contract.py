@@ -19,11 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from testbed.cluster.categorize import Categorized
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
-from testbed.plan.model import Sysctl
+from testbed.plan.model import NamespacePlan, Sysctl
 from testbed.proxy.nft import Command, text
 from testbed.registry import Registry
 
@@ -160,6 +160,20 @@ class ProxyMode(Protocol):
             old: Ports that differ, as they were; a port that is new is not in it.
             new: Ports that differ, as they shall be; a port that has gone is not in it.
         """
+
+
+@runtime_checkable
+class RunsProgram(Protocol):
+    """What a mode has besides, if a program on the nodes does the work and not the lab.
+
+    Such a mode has no fragments and no steps, and forgets no connections itself.
+    """
+
+    component: str
+    """The program, one of :mod:`testbed.go`."""
+
+    def runs(self, node: ProxyNode) -> NamespacePlan:
+        """The daemon and its files, on a node."""
 
 
 modes: Registry[ProxyMode] = Registry("proxy mode", "testbed.proxy.modes", "mode")

@@ -12,10 +12,10 @@ namespaces of one machine:
     A year: caches do not hand out again what they have, so that what kube-proxy counts as changes
     are changes (:mod:`testbed.lab.kubeproxy`).
 
-``minSyncPeriod`` and ``syncPeriod`` are left to kube-proxy: 1 s (``ipvs``: 0) after the end of a
-sync, and 30 s. Health is asked for at all of the node's addresses, port 10256, and metrics at its
-``127.0.0.1:10249``; both are in the node's network namespace. A port that is taken ends it
-(``bindAddressHardFail``).
+The log is JSON and says when each sync has ended, for the same module. ``minSyncPeriod`` and
+``syncPeriod`` are left to kube-proxy: 1 s (``ipvs``: 0) after the end of a sync, and 30 s. Health
+is asked for at all of the node's addresses, port 10256, and metrics at its ``127.0.0.1:10249``;
+both are in the node's network namespace. A port that is taken ends it (``bindAddressHardFail``).
 
 Source: ``k8s.io/kube-proxy/config/v1alpha1`` and ``pkg/proxy/apis/config/v1alpha1/defaults.go``,
 Kubernetes 1.34.
@@ -34,6 +34,9 @@ from testbed.proxy.contract import ProxyNode
 BackEnd = Literal["iptables", "nftables", "ipvs"]
 """kube-proxy's own name of a mode."""
 
+PROGRAM = "kube-proxy"
+"""The program's name, and that of its daemon in a plan."""
+
 METRICS = 10249
 """The port of the metrics, at 127.0.0.1."""
 
@@ -47,8 +50,7 @@ LOCALHOST = "localhost_nodeports"
 """The setting of ``iptables`` that says whether node ports answer at 127.0.0.1."""
 
 _ANY = "0.0.0.0"  # noqa: S104 - of the node's own namespace; so it is IPv4's first
-_VERBOSITY: Mapping[BackEnd, int] = {"iptables": 2, "nftables": 2, "ipvs": 4}
-"""From here on the log says when a sync begins and ends."""
+_VERBOSITY: Mapping[BackEnd, int] = {"iptables": 2, "nftables": 2, "ipvs": 4}  # of ends of syncs
 
 
 def configuration(
@@ -79,7 +81,7 @@ def configuration(
         "configSyncPeriod": "8760h",
         "conntrack": {"maxPerCore": 0, "min": 0},
         "oomScoreAdj": 0,
-        "logging": {"verbosity": _VERBOSITY[back_end]},
+        "logging": {"format": "json", "verbosity": _VERBOSITY[back_end]},
         **_sections(node.settings, back_end, min_sync),
     }
     return yaml.safe_dump(found, sort_keys=False)

@@ -1,0 +1,131 @@
+"""The real kube-proxies of a lab: waiting until what the API has told them is in the kernels.
+
+kube-proxy has no way to ask for that, so it is concluded (:mod:`testbed.lab.kubeproxylook`): the
+API has the versions that there are now; each kube-proxy has read all that the API has sent; its
+last sync began after the last change that it noticed, and succeeded; and it still is so when its
+metrics are asked for again, so a change that was read but not yet noticed is not missed.
+
+Its log tells when to look again. A sync begins 1 s after the one before has ended, at the earliest.
+"""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import time
+from contextlib import suppress
+from subprocess import Popen
+
+from testbed.errors import LabError
+from testbed.kubeconfig import PORT
+from testbed.lab import inotify, kubeproxylook
+from testbed.lab.apiserver import ApiServer
+from testbed.lab.executor import Executor
+from testbed.lab.hosts import Daemons
+from testbed.lab.kubeproxylook import Log, Page
+from testbed.lab.ledger import Ledger
+from testbed.proxy.kubeproxy import METRICS, PROGRAM
+
+PATIENCE = 180.0
+"""Seconds that all kube-proxies have; a full sync of 10,000 Services takes a good part of them."""
+
+_AGAIN = 0.02  # seconds until what the log does not tell is looked at again
+_ANSWER = 30.0  # seconds for one answer over HTTP
+_SERVED = "/api/v1/namespaces?limit=1&resourceVersionMatch=NotOlderThan&resourceVersion="
+
+
+class KubeProxies:
+    """Those daemons of a lab that are kube-proxy; there may be none.
+
+    Args:
+        executor: Enters namespaces.
+        ledger: The versions of the lab's objects.
+        api: What tells them.
+        daemons: The running daemons.
+    """
+
+    def __init__(
+        self, executor: Executor, ledger: Ledger, api: ApiServer, daemons: Daemons
+    ) -> None:
+        self._executor, self._ledger, self._api = executor, ledger, api
+        hosts = [host for host, name in daemons.processes if name == PROGRAM]
+        self._processes, self._hosts = daemons.processes, hosts
+        self._logs = {host: Log(daemons.log(host, PROGRAM)) for host in hosts}
+
+    def flush(self) -> None:
+        """Waits until everything up to now is in the kernels.
+
+        A kube-proxy that was killed is not waited for.
+
+        Raises:
+            LabError: One has ended, or has not done it in time.
+        """
+        if not self._hosts:
+            return
+        end = time.monotonic() + PATIENCE
+        with inotify.writes(log.path for log in self._logs.values()) as wait:
+            self._await_api(end)
+            seen: dict[str, Page] = {}
+            while waiting := [host for host in self._hosts if not self._done(host, seen)]:
+                if time.monotonic() > end:
+                    raise LabError(self._late(waiting[0]))
+                wait(_AGAIN)
+
+    def _await_api(self, end: float) -> None:
+        """Waits until the API's process has all versions, and so has sent what is new."""
+        for plural in ("nodes", "services", "endpointslices"):
+            self._ledger.current(plural)
+        self._api.notify()
+        path = f"{_SERVED}{self._ledger.version}"
+        while self._get(self._hosts[0], PORT, path) is None:
+            if time.monotonic() > end:
+                raise LabError(f"the API does not answer in {PATIENCE:.0f} s")
+
+    def _done(self, host: str, seen: dict[str, Page]) -> bool:
+        """Whether a kube-proxy has done what it was told, for the second time in a row."""
+        process = self._processes[host, PROGRAM]
+        if self._ended(host, process):
+            return True
+        log = self._logs[host]
+        with suppress(OSError):
+            text = None if kubeproxylook.unread(process.pid) else self._metrics(host)
+            log.look()
+            before, now = seen.pop(host, None), kubeproxylook.page(text) if text else None
+            if now is not None and kubeproxylook.done(now, log.sync):
+                seen[host] = now
+                return now == before or self._done(host, seen)
+        return False
+
+    def _ended(self, host: str, process: Popen[bytes]) -> bool:
+        code = process.poll()
+        if code not in (None, -signal.SIGKILL):
+            raise LabError(f"{PROGRAM} on {host} has ended ({code}): {self._said(host)}")
+        return code is not None
+
+    def _metrics(self, host: str) -> str | None:
+        return self._get(host, METRICS, "/metrics")
+
+    def _get(self, host: str, port: int, path: str) -> str | None:
+        """What a node answers at its own 127.0.0.1; None if it does not."""
+        asking = http.client.HTTPConnection("127.0.0.1", port)
+        try:
+            asking.sock = self._executor.within(f"node/{host}", lambda: _connect(port))
+            asking.request("GET", path)
+            answer = asking.getresponse()
+            text = answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            asking.close()
+        return text if answer.status == http.HTTPStatus.OK else None
+
+    def _late(self, host: str) -> str:
+        return f"{PROGRAM} on {host} is not done after {PATIENCE:.0f} s: {self._said(host)}"
+
+    def _said(self, host: str) -> str:
+        return self._logs[host].path.read_text(errors="replace")[-500:]
+
+
+def _connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), _ANSWER)
