@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from scenarios import _pods
-from testbed.measure.contract import LabHandle
+from testbed.measure.contract import LabHandle, Parameter
 from testbed.measure.servicelatency import PORT, Way
 
 NAMESPACE = _pods.NAMESPACE
@@ -27,6 +27,9 @@ OF = {"same-node": _pods.NEAR, "cross-node": _pods.FAR}
 PADDING_NETWORK = IPv4Address("198.18.0.0")
 """Endpoints of the padding are here: a network for benchmarks (RFC 2544, RFC 6890), which has room
 for 65,000 Services."""
+
+MOST = 30_000
+"""The most Services that a scenario makes."""
 
 FURTHER = 1000
 """How far from the first cluster IP of the lab those begin that are asked for by address."""
@@ -49,10 +52,14 @@ def manifest(nodes: Sequence[str]) -> str:
     Raises:
         InputError: There are fewer than two nodes.
     """
-    text = _pods.manifest(nodes) + _pods.one(SECOND, nodes[-1])
-    return text + "".join(
+    return pods(nodes) + "".join(
         _SERVICE.format(name=n, namespace=NAMESPACE, port=PORT) for n in OF.values()
     )
+
+
+def pods(nodes: Sequence[str]) -> str:
+    """The pods alone; errors as :func:`manifest`."""
+    return _pods.manifest(nodes) + _pods.one(SECOND, nodes[-1])
 
 
 def way(lab: LabHandle, path: str, name: str) -> Way:
@@ -84,13 +91,14 @@ def first_address(lab: LabHandle) -> IPv4Address:
     return IPv4Address(service(lab, _pods.NEAR)["spec"]["clusterIP"]) + FURTHER
 
 
-def bare(name: str, address: IPv4Address) -> dict[str, Any]:
-    """A Service without selector at a cluster IP; its port is 80."""
+def bare(name: str, address: IPv4Address | None = None) -> dict[str, Any]:
+    """A Service without selector, at a cluster IP or wherever the lab puts it; its port is 80."""
+    there = {} if address is None else {"clusterIP": str(address)}
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {"clusterIP": str(address), "ports": [{"port": 80, "targetPort": PORT}]},
+        "spec": {**there, "ports": [{"port": 80, "targetPort": PORT}]},
     }
 
 
@@ -117,20 +125,36 @@ def endpoints(name: str, addresses: Sequence[str], node: str | None = None) -> d
     }
 
 
-def padding(first: IPv4Address, count: int) -> list[dict[str, Any]]:
-    """Services with their slices that nobody asks.
+def padding(count: int, first: IPv4Address | None = None) -> list[dict[str, Any]]:
+    """Services with their slices that nobody asks; each is followed by its slice.
 
     Args:
-        first: Their first cluster IP; the others follow it.
         count: How many.
+        first: Their first cluster IP, which the others follow; wherever the lab puts them if not
+            given.
     """
-    return [
-        made
-        for number in range(count)
-        for name in [f"padding-{number:05d}"]
-        for ends in [[str(PADDING_NETWORK + 2 * number + i) for i in (0, 1)]]
-        for made in (bare(name, first + number), endpoints(name, ends))
-    ]
+    found = []
+    for number in range(count):
+        name = f"padding-{number:05d}"
+        ends = [str(PADDING_NETWORK + 2 * number + i) for i in (0, 1)]
+        found.append(bare(name, None if first is None else first + number))
+        found.append(endpoints(name, ends))
+    return found
+
+
+def size(value: Any) -> int:
+    """A parser of a number of Services, for :class:`Parameter`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if type(value) is not int or not 1 <= value <= MOST:
+        raise ValueError(f"no whole number from 1 to {MOST:,}")
+    return value
+
+
+SIZES = Parameter((1, 100, 1000, 5000, 10_000), size)
+"""How many Services there are."""
 
 
 def servers(lab: LabHandle) -> list[str]:
