@@ -1,8 +1,9 @@
 """From Services and their slices to what proxies see.
 
 As kube-proxy's trackers do it: ``pkg/proxy/servicechangetracker.go`` (which Services are of
-interest), ``serviceport.go`` (``newBaseServiceInfo``), ``endpointslicecache.go``. Given the view
-before, only what has changed is made anew.
+interest), ``serviceport.go`` (``newBaseServiceInfo``), ``endpointslicecache.go``, and what it asks
+the API for: no objects with the labels :data:`NOT_OURS` (``cmd/kube-proxy/app/server.go``). Given
+the view before, only what has changed is made anew.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from testbed.cluster.discovery import Discovery, Made
+from testbed.cluster.history import derive, differing
 from testbed.cluster.model import BoundService
 from testbed.cluster.serviceview import Endpoint, ProxyView, ServicePortInfo, ServicePortName
 from testbed.objects import EndpointSlice
 from testbed.objects.addresses import parse, parse_network
 
 Key = tuple[str, str]
+
+NOT_OURS = frozenset({"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"})
+"""Labels of Services and EndpointSlices that are another proxy's (KEP-2447), or no proxy's."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,17 @@ def proxy_view(discovery: Discovery, before: Seen | None = None) -> Seen:
         before: The view before; what has not changed is taken from it.
     """
     old = None if before is None else before.discovery
-    services = {} if before is None else dict(before.services)
-    endpoints = {} if before is None else dict(before.endpoints)
+    known = Seen() if before is None else before
+    services: dict[ServicePortName, ServicePortInfo] = {}
+    endpoints: dict[ServicePortName, tuple[Endpoint, ...]] = {}
+    gone: list[ServicePortName] = []
     for key in _changed(discovery, old):
         found = _ports(discovery, key)
-        for name in () if old is None else _ports(old, key).keys() - found.keys():
-            del services[name], endpoints[name]
-        services |= {name: info for name, info in found.items() if services.get(name) != info}
+        gone += () if old is None else _ports(old, key).keys() - found.keys()
+        services |= {n: info for n, info in found.items() if known.services.get(n) != info}
         endpoints |= endpoints_of(found, discovery.slices_of(key))
-    return Seen(services, endpoints, discovery)
+    left = derive(known.services, services, gone), derive(known.endpoints, endpoints, gone)
+    return Seen(*left, discovery)
 
 
 def _ports(discovery: Discovery, key: Key) -> dict[ServicePortName, ServicePortInfo]:
@@ -59,16 +66,10 @@ def _changed(new: Discovery, old: Discovery | None) -> Iterable[Key]:
     """The Services that are new, gone or other, or whose slices are."""
     if old is None:
         return new.cluster.services
-    before, after = old.cluster.services, new.cluster.services
-    keys = [k for k, bound in after.items() if before.get(k) is not bound]
-    keys += [k for k in before if k not in after]
-    keys += [k for k, made in new.made.items() if _slices(old, k) != made.slices]
-    given, now = old.cluster.endpoint_slices, new.cluster.endpoint_slices
-    for name in given.keys() | now.keys():
-        if given.get(name) is not now.get(name):
-            both = (slices[name].service for slices in (given, now) if name in slices)
-            keys += [key for key in both if key is not None]
-    return dict.fromkeys(keys)
+    keys = differing(old.cluster.services, new.cluster.services)
+    made = differing(old.made, new.made)
+    keys |= {key for key in made if _slices(old, key) != _slices(new, key)}
+    return sorted(keys | differing(old.given, new.given))
 
 
 def _slices(discovery: Discovery, key: Key) -> tuple[EndpointSlice, ...]:
@@ -76,8 +77,10 @@ def _slices(discovery: Discovery, key: Key) -> tuple[EndpointSlice, ...]:
 
 
 def ports(bound: BoundService) -> Iterator[tuple[ServicePortName, ServicePortInfo]]:
-    """The ports of a Service; none if it has no cluster IP."""
+    """The ports of a Service; none if it has no cluster IP, or is another proxy's."""
     spec, (namespace, name) = bound.service.spec, bound.key
+    if not NOT_OURS.isdisjoint(bound.service.metadata.labels):
+        return
     if spec.type == "ExternalName" or spec.headless or not spec.cluster_ips:
         return
     balancer = spec.type == "LoadBalancer"
@@ -121,12 +124,14 @@ def endpoints_of(
 
     Args:
         names: The ports.
-        slices: The Service's slices; those that are not of IPv4 addresses are passed over.
+        slices: The Service's slices; those that are not of IPv4 addresses or another proxy's are
+            passed over.
     """
     wanted = {(name.port, name.protocol): name for name in names}
     found: dict[ServicePortName, dict[Endpoint, None]] = {name: {} for name in wanted.values()}
     for item in slices:
-        for port in item.ports if item.address_type == "IPv4" else ():
+        ours = NOT_OURS.isdisjoint(item.metadata.labels)
+        for port in item.ports if ours and item.address_type == "IPv4" else ():
             name = wanted.get((port.name, port.protocol))
             if name is not None and port.port:
                 found[name] |= dict.fromkeys(_endpoints(item, port.port))

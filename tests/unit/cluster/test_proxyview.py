@@ -13,6 +13,7 @@ from testbed.cluster.categorize import Categorized, categorize, distinct
 from testbed.cluster.discovery import discover
 from testbed.cluster.proxyview import Seen, proxy_view
 from testbed.cluster.serviceview import Endpoint, ServicePortInfo, ServicePortName
+from testbed.objects import from_manifest
 
 WEB = ServicePortName("default", "web", "", "TCP")
 
@@ -75,6 +76,21 @@ def test_what_is_no_business_of_a_proxy() -> None:
     )
     view = proxy_view(discover(cluster))
     assert (view.services, view.endpoints) == ({}, {})
+
+
+@pytest.mark.parametrize("name", ["service-proxy-name", "headless"])
+def test_what_is_labelled_as_another_proxys(name: str) -> None:
+    label = {f"service.kubernetes.io/{name}": "x"}
+    slice_ = endpoint_slice("web", "web", {"addresses": ["10.0.0.9"]})
+    cluster = apply(new(1), service(selector=None), slice_)
+    view = proxy_view(discover(cluster))
+    assert view.endpoints == {WEB: (Endpoint("10.0.0.9", 80),)}
+    metadata = {**slice_.manifest["metadata"], "labels": slice_.metadata.labels | label}
+    other = from_manifest({**slice_.manifest, "metadata": metadata})
+    view = proxy_view(discover(apply(cluster, other)), view)
+    assert view.endpoints == {WEB: ()}
+    cluster = apply(cluster, service(selector=None, labels=label))
+    assert proxy_view(discover(cluster), view).services == {}
 
 
 def test_endpoints_of_all_slices_in_the_order_of_their_text() -> None:
