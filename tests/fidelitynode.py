@@ -1,0 +1,270 @@
+"""Two nodes with the same Services: one of the real kube-proxy, one of this project's modes.
+
+Each is a network namespace with the addresses of node n1. :class:`RealNode` has a kube-proxy that
+runs on while one cluster after another is put into the API that it watches; :class:`OurNode` has a
+:class:`~testbed.proxy.program.NodeProgram`. All methods are to be called by one thread, which
+enters the namespaces.
+
+When kube-proxy has done what it was told, is told by a fence: a Service and its EndpointSlice that
+are changed after everything else. As each of its watches tells changes in their order, the fence's
+rules are in the kernel with or after all others. That the rules may have changed is an event of the
+kernel's (``NFNLGRP_NFTABLES``); nothing waits for a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fidelityrules as rules
+
+from testbed import kubeconfig
+from testbed.cluster.backends import Statuses
+from testbed.cluster.discovery import Discovery, discover
+from testbed.cluster.model import Cluster
+from testbed.cluster.proxyview import Seen, proxy_view
+from testbed.lab.netns import NetNs
+from testbed.lab.proxies import carry_out
+from testbed.lab.standaloneapi import StandaloneApi
+from testbed.objects import from_manifest
+from testbed.proxy import kubeproxy
+from testbed.proxy.contract import ProxyNode, modes
+from testbed.proxy.program import NodeProgram, proxy_node
+from testbed.spec import apply
+
+MIN_SYNC = "10ms"
+"""Of kube-proxy here; 1 s by default, which would only make the test longer."""
+
+PATIENCE = 120.0
+"""Seconds for one sync, on a machine that does much else."""
+
+FENCE = "fence"
+FENCE_IP = "10.111.111.111"
+FENCE_END = "10.244.250.250"
+_NETLINK_NETFILTER, _NFNLGRP_NFTABLES = 12, 7
+
+
+class Dump(NamedTuple):
+    """What is compared of a back end.
+
+    Attributes:
+        argv: Prints the rules.
+        form: Makes a form of them.
+        fenced: Whether printed rules have the fence of a number.
+    """
+
+    argv: tuple[str, ...]
+    form: Callable[[str], rules.Form]
+    fenced: Callable[[str, int], bool]
+
+
+def _in_iptables(saved: str, number: int) -> bool:
+    there = f"-d {FENCE_IP}/32 " in saved and f"--dport {10000 + number} " in saved
+    return there and f"--to-destination {FENCE_END}:{20000 + number}\n" in saved
+
+
+def _in_nftables(listed: str, number: int) -> bool:
+    there = f'"{FENCE_IP}", "tcp", {10000 + number}]' in listed
+    return there and f'"addr": "{FENCE_END}", "port": {20000 + number}' in listed
+
+
+DUMPS: Mapping[str, Dump] = {
+    "iptables": Dump(("iptables-save",), rules.iptables, _in_iptables),
+    "nftables": Dump(("nft", "-j", "list", "ruleset", "ip"), rules.nftables, _in_nftables),
+}
+
+
+def fence(cluster: Cluster, number: int) -> Cluster:
+    """The cluster with the fence of a number."""
+    port: dict[str, Any] = {"name": "p", "protocol": "TCP"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": FENCE, "namespace": "kube-system"},
+        "spec": {"clusterIP": FENCE_IP, "ports": [{**port, "port": 10000 + number}]},
+    }
+    labels = {"kubernetes.io/service-name": FENCE}
+    part = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": FENCE, "namespace": "kube-system", "labels": labels},
+        "addressType": "IPv4",
+        "ports": [{**port, "port": 20000 + number}],
+        "endpoints": [{"addresses": [FENCE_END]}],
+    }
+    return apply(cluster, (from_manifest(service), from_manifest(part)))
+
+
+class Node:
+    """A network namespace with the addresses of n1.
+
+    Args:
+        node: Its addresses.
+    """
+
+    def __init__(self, node: ProxyNode) -> None:
+        self.netns = NetNs.make("node/n1")
+        words = [["link", "set", "lo", "up"], ["link", "add", "n1-eth0", "type", "veth"]]
+        words += [["address", "add", f"{a}/24", "dev", "n1-eth0"] for a in node.addresses]
+        words += [["link", "set", "n1-eth0", "up"]]
+        with self.netns.entered():
+            for some in words:
+                subprocess.run(["ip", *some], check=True)
+
+    def run(self, *argv: str) -> str:
+        """What a command prints."""
+        with self.netns.entered():
+            return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+    def sysctls(self) -> dict[str, str]:
+        """The kernel parameters of the namespace that proxies have to do with."""
+        return {key: self._sysctl(key) for key in SYSCTLS}
+
+    def _sysctl(self, key: str) -> str:
+        with self.netns.entered():
+            return Path("/proc/sys/net", key).read_text().strip()
+
+    def close(self) -> None:
+        """Gives the namespace back."""
+        self.netns.close()
+
+
+SYSCTLS = (
+    "ipv4/conf/all/route_localnet",
+    "ipv4/conf/all/arp_ignore",
+    "ipv4/conf/all/arp_announce",
+    "ipv4/ip_forward",
+    "netfilter/nf_conntrack_tcp_be_liberal",
+    "netfilter/nf_conntrack_tcp_timeout_established",
+    "netfilter/nf_conntrack_tcp_timeout_close_wait",
+    "netfilter/nf_conntrack_udp_timeout",
+    "netfilter/nf_conntrack_udp_timeout_stream",
+)
+
+
+class RealNode(Node):
+    """A node with kube-proxy.
+
+    Args:
+        node: What its proxy knows.
+        back_end: Of kube-proxy.
+        program: kube-proxy.
+    """
+
+    def __init__(self, node: ProxyNode, back_end: kubeproxy.BackEnd, program: Path) -> None:
+        super().__init__(node)
+        self._dump, self._number, self._node = DUMPS[back_end], 0, node
+        self._folder = tempfile.TemporaryDirectory()
+        self.log = Path(self._folder.name, "log")
+        with self.netns.entered():
+            listener = socket.create_server(("127.0.0.1", 0))
+            self._news = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
+        self._news.bind((0, 1 << _NFNLGRP_NFTABLES - 1))
+        self._news.setblocking(False)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        kubeconfig_file = Path(self._folder.name, "kubeconfig")
+        config = Path(self._folder.name, "config")
+        kubeconfig_file.write_text(kubeconfig.text(node.name, address))
+        config.write_text(kubeproxy.configuration(node, back_end, str(kubeconfig_file), MIN_SYNC))
+        self.api = StandaloneApi(listener)
+        self._argv = [str(program), f"--config={config}"]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._found: Discovery | None = None
+
+    def become(self, cluster: Cluster, statuses: Statuses) -> Discovery:
+        """Has kube-proxy program a cluster, and waits until it has.
+
+        Args:
+            cluster: The cluster.
+            statuses: How its pods do.
+
+        Returns:
+            What it was told: the endpoints of the cluster with the fence.
+        """
+        if self._process is not None:
+            self._tell(cluster, statuses)
+        self._number += 1
+        found = self._tell(cluster, statuses)
+        if self._process is None:
+            with self.log.open("wb") as log, self.netns.entered():
+                self._process = subprocess.Popen(self._argv, stdout=log, stderr=log)
+        self._await()
+        return found
+
+    def _tell(self, cluster: Cluster, statuses: Statuses) -> Discovery:
+        found = discover(fence(cluster, self._number), statuses, (), self._found)
+        self.api.become(found)
+        self._found = found
+        return found
+
+    def _await(self) -> None:
+        """Waits until the fence is there."""
+        end = time.monotonic() + PATIENCE
+        while not self._dump.fenced(self.run(*self._dump.argv), self._number):
+            left = end - time.monotonic()
+            assert self._process is not None
+            assert left > 0 and self._process.poll() is None, self.log.read_text()[-8000:]
+            select.select([self._news], [], [], left)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Reads the events; that there were more than it has room for is one, too."""
+        while True:
+            try:
+                self._news.recv(1 << 16)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                assert error.errno == errno.ENOBUFS, error
+
+    def close(self) -> None:
+        """Ends kube-proxy and the API, too."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+        self.api.close()
+        self._news.close()
+        self._folder.cleanup()
+        super().close()
+
+
+class OurNode(Node):
+    """A node with one of this project's proxy modes.
+
+    Args:
+        node: What its proxy knows.
+        mode: Name of the mode.
+    """
+
+    def __init__(self, node: ProxyNode, mode: str) -> None:
+        super().__init__(node)
+        self._program = NodeProgram(modes.get(mode), node)
+        self._view: Seen | None = None
+
+    def become(self, discovery: Discovery) -> None:
+        """Programs a cluster, from what is there already."""
+        view = proxy_view(discovery, self._view)
+        steps, after = self._program.update(view)
+        with self.netns.entered():
+            for step in steps:
+                carry_out(self.netns, step)
+        self._program, self._view = after, view
+
+
+def proxy_node_of(cluster: Cluster, mode: str, settings: Mapping[str, str]) -> ProxyNode:
+    """Node n1 as a proxy knows it, with the mode's default settings but for those given."""
+    chosen = {**modes.get(mode).settings, **settings}
+    return proxy_node(cluster, cluster.node("n1"), chosen)
+
+
+def form(node: Node, back_end: str) -> rules.Form:
+    """The rules of a node."""
+    dump = DUMPS[back_end]
+    return dump.form(node.run(*dump.argv))
