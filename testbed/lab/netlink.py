@@ -105,6 +105,11 @@ def bridge(item: Bridge, index: int) -> bytes:
     return _new_link(item.name, index, "bridge", b"", common)
 
 
+def dummy(name: str, index: int) -> bytes:
+    """The message that makes a device that takes what is sent to it and does nothing with it."""
+    return _new_link(name, index, "dummy", b"", b"")
+
+
 def vxlan(item: Vxlan, index: int, parent: int) -> bytes:
     """The message that makes a VTEP; ``parent`` is the index of its underlay interface."""
     data = (

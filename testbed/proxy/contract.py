@@ -24,6 +24,7 @@ from typing import Any, Protocol, runtime_checkable
 from testbed.cluster.categorize import Categorized
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.plan.model import NamespacePlan, Sysctl
+from testbed.proxy.ipvs import Ipvs
 from testbed.proxy.nft import Command, text
 from testbed.registry import Registry
 
@@ -73,7 +74,7 @@ class Forget:
     node_ports: Mapping[int, frozenset[tuple[str, int]]]
 
 
-Step = IptablesRestore | Nft | Sysctl | Forget
+Step = IptablesRestore | Nft | Ipvs | Sysctl | Forget
 """One thing to be done on a node; steps are done in their order, each of them whole or not at all.
 A large load may be several steps."""
 

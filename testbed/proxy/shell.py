@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from testbed.plan.model import Sysctl
 from testbed.plan.shell import netns
+from testbed.proxy import ipvsshell
 from testbed.proxy.contract import IptablesRestore, Nft, Step
+from testbed.proxy.ipvs import Ipvs
 
 
 def render(steps: Mapping[str, tuple[Step, ...]]) -> str:
@@ -32,3 +34,5 @@ def _step(name: str, step: Step) -> Iterator[str]:
         yield f"{inside} iptables-restore --noflush <<'RULES'\n{step.text}RULES"
     elif isinstance(step, Nft):
         yield f"{inside} nft -f - <<'RULES'\n{step.text}RULES"
+    elif isinstance(step, Ipvs):
+        yield from ipvsshell.render(name, step)
