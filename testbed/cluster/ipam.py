@@ -25,7 +25,12 @@ def capacity(pod_cidr: str) -> int:
 
 
 def wanted(pod: Pod) -> str | None:
-    """The address that the pod asks for by Calico's annotation, if it does."""
+    """The address that the pod asks for by Calico's annotation, if it does and gets one at all.
+
+    A pod with ``hostNetwork`` has its node's; no CNI plugin is asked for it.
+    """
+    if pod.spec.host_network:
+        return None
     address = requested_address(pod.metadata.annotations)
     return None if address is None else str(address)
 

@@ -111,8 +111,13 @@ class BoundPod:
 
     @property
     def namespace(self) -> str:
-        """Name of its network namespace in a plan."""
+        """Name of its network namespace in a plan; with ``host_network`` there is none."""
         return f"pod/{self.key[0]}/{self.key[1]}"
+
+    @property
+    def host_network(self) -> bool:
+        """Whether it lives in its node's network namespace, and so has its node's address."""
+        return self.pod.spec.host_network
 
 
 @dataclass(frozen=True, slots=True)

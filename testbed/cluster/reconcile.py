@@ -227,7 +227,10 @@ def _bind(
     bound: dict[Key, BoundPod] = {}
     for pod, owner in sorted(missing, key=lambda item: wanted(item[0]) is None):
         node = scheduler.place(pod, owner, _where(pod, "spec"))
-        address = pools[node.name].take(pod, _where(pod, "spec"))
+        if pod.spec.host_network:
+            address = node.address
+        else:
+            address = pools[node.name].take(pod, _where(pod, "spec"))
         used.add(address)
         template = pod.metadata.labels.get(workloads.HASH_LABEL, "") if owner else ""
         bound[pod.metadata.key] = BoundPod(pod, node.name, address, owner, template)

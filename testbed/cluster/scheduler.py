@@ -2,7 +2,8 @@
 
 The order of preference is that of kube-scheduler's default topology spreading by host name
 (KEP-1258): fewest pods of the same Deployment, then fewest pods, then the topology's order. A pod
-that names its node, a node label or an address goes where that is.
+that names its node, a node label or an address goes where that is. Ports of the node that a pod
+takes must be free (:mod:`testbed.cluster.hostports`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from testbed.cluster import ipam
+from testbed.cluster import hostports, ipam
 from testbed.cluster.model import BoundPod, Node
 from testbed.errors import InputError, Where, unknown
 from testbed.objects import Pod
@@ -28,16 +29,20 @@ class Scheduler:
         self._nodes = {node.name: node for node in nodes}
         self._rank = {name: rank for rank, name in enumerate(self._nodes)}
         self._total: Counter[str] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self._ports: dict[str, set[hostports.HostPort]] = {name: set() for name in self._nodes}
         self._owned: Counter[tuple[str, str, str | None]] = Counter()
         for pod in placed:
-            self._count(pod.node, pod.key[0], pod.owner)
+            self._count(pod.node, pod.pod, pod.owner)
 
     def place(self, pod: Pod, owner: str | None, where: Where) -> Node:
         """The node for a pod.
 
         Raises:
-            InputError: It names an unknown node, or no node fits.
+            InputError: It names an unknown node, no node fits, or it has a ``hostPort`` that
+                nothing forwards.
         """
+        hostports.refuse_mapped(pod, where)
         namespace = pod.metadata.key[0]
         name = min(
             self._candidates(pod, where),
@@ -47,22 +52,26 @@ class Scheduler:
                 self._rank[node],
             ),
         )
-        self._count(name, namespace, owner)
+        self._count(name, pod, owner)
         return self._nodes[name]
 
-    def _count(self, node: str, namespace: str, owner: str | None) -> None:
+    def _count(self, node: str, pod: Pod, owner: str | None) -> None:
         self._total[node] += 1
-        self._owned[node, namespace, owner] += 1
+        self._addresses[node] += not pod.spec.host_network
+        self._owned[node, pod.metadata.key[0], owner] += 1
+        self._ports[node] |= hostports.host_ports(pod)
 
     def _candidates(self, pod: Pod, where: Where) -> list[str]:
         if pod.spec.node_name:
             if pod.spec.node_name not in self._nodes:
                 raise unknown("node", pod.spec.node_name, self._nodes, where)
-            return [pod.spec.node_name]
+            return self._with_ports(pod, [pod.spec.node_name], where)
         asked = ipam.wanted(pod)
         if asked is not None:
             return [self._holder(asked, where).name]
-        fits = [n.name for n in self._nodes.values() if self._selected(pod, n) and self._room(n)]
+        fits = [
+            n.name for n in self._nodes.values() if self._selected(pod, n) and self._room(pod, n)
+        ]
         if not fits:
             raise InputError(
                 f"no node fits pod {pod.metadata.name!r}: "
@@ -70,7 +79,20 @@ class Scheduler:
                 where=where,
                 hint="Take more nodes (--set nodes=N), a larger pod_cidr, or another nodeSelector.",
             )
-        return fits
+        return self._with_ports(pod, fits, where)
+
+    def _with_ports(self, pod: Pod, names: list[str], where: Where) -> list[str]:
+        """Those of the nodes that have the ports free that the pod takes."""
+        wanted = hostports.host_ports(pod)
+        free = [name for name in names if hostports.free(wanted, self._ports[name])]
+        if not free:
+            raise InputError(
+                f"no node fits pod {pod.metadata.name!r}: {len(names)} node(s) didn't have free "
+                "ports for the requested pod ports",
+                where=where,
+                hint="Take other ports, fewer replicas, or more nodes.",
+            )
+        return free
 
     def _holder(self, asked: str, where: Where) -> Node:
         node = ipam.holder(tuple(self._nodes.values()), asked)
@@ -81,8 +103,8 @@ class Scheduler:
             )
         return node
 
-    def _room(self, node: Node) -> bool:
-        return self._total[node.name] < ipam.capacity(node.pod_cidr)
+    def _room(self, pod: Pod, node: Node) -> bool:
+        return pod.spec.host_network or self._addresses[node.name] < ipam.capacity(node.pod_cidr)
 
     @staticmethod
     def _selected(pod: Pod, node: Node) -> bool:

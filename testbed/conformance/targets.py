@@ -55,7 +55,7 @@ class Targets:
     """What a lab has.
 
     Attributes:
-        pods: The pods that have not ended.
+        pods: The pods that have not ended, and have a network of their own.
         nodes: The nodes.
         containers: ``NAMESPACE/POD`` → those of its containers that run a process, if there are
             two or more; each by its own process's namespace.
@@ -109,7 +109,7 @@ def _open_nodes(lab: Lab, found: Targets) -> None:
 def _open_pods(lab: Lab, found: Targets, wanted: Callable[[Mapping[str, str]], bool]) -> None:
     for pod in live_pods(lab):
         meta = pod["metadata"]
-        if not wanted(meta.get("labels", {})):
+        if not wanted(meta.get("labels", {})) or pod["spec"].get("hostNetwork"):
             continue
         name = f"{meta['namespace']}/{meta['name']}"
         node, address = pod["spec"]["nodeName"], pod["status"]["podIP"]

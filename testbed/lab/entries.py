@@ -53,9 +53,16 @@ class Entries:
         """
         kind, _, rest = name.partition("/")
         place = FABRIC if kind == "switch" and rest in self._fabric.switches else name
+        place = self._place(name) if kind == "pod" else place
         if place not in self._executor.namespaces:
             raise _not_found(name)
         return self._executor.namespaces[place].descriptor
+
+    def _place(self, name: str) -> str:
+        """The network namespace of a pod: its own, or with ``hostNetwork`` its node's."""
+        pod = self._kubelet.pods.get(_key(name))
+        shared = pod is not None and pod.bound.host_network
+        return f"node/{pod.bound.node}" if pod is not None and shared else name
 
     def namespaces(self, name: str) -> join.Descriptors:
         """The network, mount and UTS namespaces of a pod or host.
@@ -74,7 +81,8 @@ class Entries:
         kind, _, rest = name.partition("/")
         if kind == "pod":
             bound = self._kubelet.pods[_key(name)].bound
-            netns, folder = self._executor.namespaces[name], _PODS / "_".join(bound.key)
+            netns = self._executor.namespaces[self._place(name)]
+            folder = _PODS / "_".join(bound.key)
             host = programs.host_name(bound)
             resolv = self._resolv_conf(bound)
             self._made[name] = podns.make(netns, folder, host, bound.address, resolv)

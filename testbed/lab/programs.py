@@ -20,7 +20,9 @@ _LOGS = STATE / "logs"
 
 
 def host_name(bound: BoundPod) -> str:
-    """The host name of a pod's containers."""
+    """The host name of a pod's containers; with ``hostNetwork`` it is that of the node."""
+    if bound.host_network:
+        return bound.node
     return bound.pod.spec.hostname or bound.key[1]
 
 

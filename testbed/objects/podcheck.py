@@ -21,6 +21,7 @@ _DEADLINE_MAX = 2**31 - 1
 def validate_spec(spec: Manifest, path: Path, findings: Findings) -> None:
     """Adds what is wrong with the specification of a pod or of a template."""
     validate_containers(spec, path, findings)
+    _validate_host_network(spec, path, findings)
     _validate_choices(spec, path, findings)
     _validate_names(spec, path, findings)
     grace = spec["terminationGracePeriodSeconds"]
@@ -37,6 +38,16 @@ def validate_spec(spec: Manifest, path: Path, findings: Findings) -> None:
         except ValueError:
             rule = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
             findings.invalid((*path, "hostAliases", index, "ip"), alias["ip"], rule)
+
+
+def _validate_host_network(spec: Manifest, path: Path, findings: Findings) -> None:
+    """A port of the node's network is what it is; nobody forwards another one to it."""
+    for i, container in enumerate(spec.get("containers", ()) if spec.get("hostNetwork") else ()):
+        for j, port in enumerate(container.get("ports", ())):
+            taken = port.get("hostPort", 0)
+            if taken and taken != port["containerPort"]:
+                rule = "must match `containerPort` when `hostNetwork` is true"
+                findings.invalid((*path, "containers", i, "ports", j, "hostPort"), taken, rule)
 
 
 def _validate_choices(spec: Manifest, path: Path, findings: Findings) -> None:

@@ -13,7 +13,6 @@ from testbed.objects.kind import Object
 from testbed.objects.source import Manifest, Path, dotted
 
 _POD = (
-    "hostNetwork",
     "hostPID",
     "hostIPC",
     "hostAliases",
@@ -59,9 +58,6 @@ def _unserved(spec: Manifest, path: Path) -> Iterator[Path]:
 
 def _unserved_of_container(container: Manifest, path: Path) -> Iterator[Path]:
     yield from ((*path, name) for name in _CONTAINER if container.get(name))
-    for index, port in enumerate(container.get("ports", ())):
-        if port.get("hostPort"):
-            yield (*path, "ports", index, "hostPort")
     for index, variable in enumerate(container.get("env", ())):
         for source in _ENV_SOURCES:
             if source in variable.get("valueFrom", {}):

@@ -6,6 +6,7 @@ bridge, a /32 at each end and proxy ARP. A mode picks one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 
 from testbed.cluster.ipam import gateway
@@ -40,9 +41,14 @@ def bridged(cluster: Cluster, mtu: int) -> Plan:
         mtu: Of pods and bridge, in bytes.
     """
     plan = {node.namespace: _bridge_node(cluster, node, mtu) for node in cluster.nodes}
-    for pod in cluster.pods.values():
+    for pod in _own_network(cluster.pods.values()):
         plan[pod.namespace] = _bridge_pod(cluster.node(pod.node), pod)
     return Plan(plan)
+
+
+def _own_network(pods: Iterable[BoundPod]) -> list[BoundPod]:
+    """The pods that are to be connected; those with ``hostNetwork`` are their nodes already."""
+    return [pod for pod in pods if not pod.host_network]
 
 
 def _bridge_node(cluster: Cluster, node: Node, mtu: int) -> NamespacePlan:
@@ -58,14 +64,14 @@ def _bridge_node(cluster: Cluster, node: Node, mtu: int) -> NamespacePlan:
             master=BRIDGE,
             hairpin=True,
         )
-        for pod in cluster.pods_on(node.name)
+        for pod in _own_network(cluster.pods_on(node.name))
     )
     return NamespacePlan(
         links=(Bridge(BRIDGE, mac, mtu), *ports),
         addresses=(Address(BRIDGE, address),),
         neighbours=tuple(
             Neighbour(BRIDGE, pod.address, mac_of_address(pod.address))
-            for pod in cluster.pods_on(node.name)
+            for pod in _own_network(cluster.pods_on(node.name))
         ),
     )
 
@@ -91,13 +97,14 @@ def routed(cluster: Cluster, mtu: int) -> Plan:
         mtu: Of the pods, in bytes.
     """
     plan = {node.namespace: _routed_node(cluster, node, mtu) for node in cluster.nodes}
-    for pod in cluster.pods.values():
+    for pod in _own_network(cluster.pods.values()):
         plan[pod.namespace] = _routed_pod(pod)
     return Plan(plan)
 
 
 def _routed_node(cluster: Cluster, node: Node, mtu: int) -> NamespacePlan:
-    pods = [(pod, veth_of_pod("cali", *pod.key)) for pod in cluster.pods_on(node.name)]
+    own = _own_network(cluster.pods_on(node.name))
+    pods = [(pod, veth_of_pod("cali", *pod.key)) for pod in own]
     links = (
         Veth(name, "eth0", pod.namespace, mac_of_address(pod.address), mtu, mac=_CALICO_MAC)
         for pod, name in pods

@@ -258,7 +258,6 @@ spec:
     lifecycle: {preStop: {sleep: {seconds: 1}}}
     volumeMounts: [{name: v, mountPath: /v}]
     resources: {limits: {cpu: 1}}
-    ports: [{containerPort: 80, hostPort: 8080}]
     env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]
 """
 
@@ -266,14 +265,12 @@ spec:
 def test_unserved_fields() -> None:
     pod = one(UNSERVED)
     assert unserved_fields(pod) == [
-        "spec.hostNetwork",
         "spec.hostAliases",
         "spec.volumes",
         "spec.securityContext.sysctls",
         "spec.initContainers[0].envFrom",
         "spec.containers[0].lifecycle",
         "spec.containers[0].volumeMounts",
-        "spec.containers[0].ports[0].hostPort",
         "spec.containers[0].env[0].valueFrom.secretKeyRef",
     ]
     container = pod.manifest["spec"]["containers"][0]
