@@ -113,11 +113,21 @@ def zone(found: tuple[Record, ...]) -> str:
     return render("internet.zone.j2", rows=rows)
 
 
+def corefile(address: str, path: str) -> str:
+    """The resolver's Corefile.
+
+    Args:
+        address: Where it listens; no other server on that machine is in its way.
+        path: The zone's file.
+    """
+    return render("Corefile.internet.j2", address=ip_address(address), zone=path)
+
+
 def plan(cluster: Cluster) -> Plan:
     """The resolver as a daemon, which serves before a lab counts as up."""
     namespace, address = resolver(cluster)
     files = (
-        File(_COREFILE, render("Corefile.internet.j2", zone=_ZONE), 0o644),
+        File(_COREFILE, corefile(address, _ZONE), 0o644),
         File(_ZONE, zone(records(cluster)), 0o644),
     )
     argv = ("coredns", "-conf", _COREFILE)

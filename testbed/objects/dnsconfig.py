@@ -49,12 +49,13 @@ class DnsConfig:
 def validate(spec: Manifest, path: Path, findings: Findings) -> None:
     """Adds what is wrong with the ``dnsConfig`` of a pod's specification."""
     config, own = spec.get("dnsConfig"), (*path, "dnsConfig")
-    if spec["dnsPolicy"] == "None" and config is None:
-        findings.required(own, "must provide `dnsConfig` when `dnsPolicy` is None")
+    if config is None:
+        if spec["dnsPolicy"] == "None":
+            findings.required(own, "must provide `dnsConfig` when `dnsPolicy` is None")
     elif spec["dnsPolicy"] == "None" and not config.get("nameservers"):
         rule = "must provide at least one DNS nameserver when `dnsPolicy` is None"
         findings.required((*own, "nameservers"), rule)
-    elif config is not None:
+    else:
         _nameservers(config.get("nameservers", ()), (*own, "nameservers"), findings)
         _searches(config.get("searches", ()), (*own, "searches"), findings)
         for index, option in enumerate(config.get("options", ())):
