@@ -14,6 +14,7 @@ from functools import cached_property
 
 from testbed.cluster import endpoints, endpointslices
 from testbed.cluster.backends import READY, Backend, Pods, Statuses
+from testbed.cluster.history import derive, differing
 from testbed.cluster.model import BoundPod, BoundService, Cluster
 from testbed.objects import Endpoints, EndpointSlice, Service
 from testbed.objects.endpointslice import MANAGER_LABEL
@@ -51,12 +52,14 @@ class Discovery:
         statuses: How its pods did.
         leaving: Pods that are no more in the cluster but still run.
         made: Namespace and name of a Service → what controllers make for it.
+        given: Namespace and name of a Service → the EndpointSlices given by hand for it.
     """
 
     cluster: Cluster
     statuses: Statuses = field(default_factory=dict)
     leaving: Mapping[Key, BoundPod] = field(default_factory=dict)
     made: Mapping[Key, Made] = field(default_factory=dict)
+    given: Mapping[Key, tuple[EndpointSlice, ...]] = field(default_factory=dict)
 
     @property
     def slices(self) -> dict[Key, EndpointSlice]:
@@ -73,15 +76,7 @@ class Discovery:
     def slices_of(self, service: Key) -> tuple[EndpointSlice, ...]:
         """The slices of a Service, those given by hand last."""
         made = self.made.get(service, Made()).slices
-        return (*made, *self._given.get(service, ()))
-
-    @cached_property
-    def _given(self) -> dict[Key, list[EndpointSlice]]:
-        found: dict[Key, list[EndpointSlice]] = {}
-        for item in self.cluster.endpoint_slices.values():
-            if item.service is not None:
-                found.setdefault(item.service, []).append(item)
-        return found
+        return (*made, *self.given.get(service, ()))
 
     @cached_property
     def pods(self) -> Pods:
@@ -107,14 +102,37 @@ def discover(
     """
     found = Discovery(cluster, statuses or {}, {bound.key: bound for bound in leaving})
     old = Discovery(cluster) if before is None else before
-    changed = _changed(found, old)
+    services = cluster.services
+    changed = services.keys() if before is None else _changed(found, before)
     made = {
-        key: _make(found, bound, old.made.get(key, Made()))
-        if key in changed or key not in old.made
-        else old.made[key]
-        for key, bound in cluster.services.items()
+        key: _make(found, services[key], old.made.get(key, Made()))
+        for key in changed
+        if key in services
     }
-    return Discovery(cluster, found.statuses, found.leaving, made)
+    gone = (key for key in changed if key not in services)
+    given = _given(cluster, before)
+    return Discovery(cluster, found.statuses, found.leaving, derive(old.made, made, gone), given)
+
+
+def _given(cluster: Cluster, before: Discovery | None) -> Mapping[Key, tuple[EndpointSlice, ...]]:
+    """The slices given by hand, by Service, in the order of their names."""
+    slices = cluster.endpoint_slices
+    old: Mapping[Key, EndpointSlice] = {} if before is None else before.cluster.endpoint_slices
+    held: Mapping[Key, tuple[EndpointSlice, ...]] = {} if before is None else before.given
+    names = differing(old, slices)
+    both = (held_in[name].service for held_in in (old, slices) for name in names if name in held_in)
+    found: dict[Key, list[EndpointSlice]] = {key: [] for key in both if key is not None}
+    for key in found:
+        found[key] += (one for one in held.get(key, ()) if one.metadata.key not in names)
+    for name in names & slices.keys():
+        if (service := slices[name].service) is not None:
+            found[service].append(slices[name])
+    made = {key: tuple(sorted(items, key=_name)) for key, items in found.items() if items}
+    return derive(held, made, found.keys() - made.keys())
+
+
+def _name(item: EndpointSlice) -> Key:
+    return item.metadata.key
 
 
 def _make(found: Discovery, bound: BoundService, old: Made) -> Made:
@@ -138,11 +156,10 @@ def _backend(found: Discovery, bound: BoundPod) -> Backend:
 
 
 def _changed(new: Discovery, old: Discovery) -> set[Key]:
-    """The Services that must be looked at again."""
+    """The Services that must be looked at again, and those that have gone."""
     before, after = old.cluster, new.cluster
-    keys = {k for k, s in after.services.items() if before.services.get(k) is not s}
-    given = before.endpoints.keys() | after.endpoints.keys()
-    keys |= {k for k in given if before.endpoints.get(k) is not after.endpoints.get(k)}
+    keys = differing(before.services, after.services)
+    keys |= differing(before.endpoints, after.endpoints)
     pods = list(_changed_pods(new, old))
     return keys | _selecting(after.services.values(), pods) if pods else keys
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from testbed.cluster import services, workloads
+from testbed.cluster.history import derive
 from testbed.cluster.ipam import Pool, wanted
 from testbed.cluster.model import SYSTEM_NAMESPACES, BoundPod, BoundService, Cluster
 from testbed.cluster.scheduler import Scheduler
@@ -63,20 +64,17 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
             raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
     bare = {o.metadata.key: _updated(cluster, o) for o in given if isinstance(o, Pod)}
     deployments = {o.metadata.key: _same_selector(cluster, o) for o in _deployments(given)}
-    return _settle(
-        replace(
-            cluster,
-            deployments={**cluster.deployments, **deployments},
-            services=services.apply(cluster, (o for o in given if isinstance(o, Service))),
-            endpoints=_with(cluster.endpoints, given, Endpoints),
-            endpoint_slices=_with(cluster.endpoint_slices, given, EndpointSlice),
-            ingresses=_with(cluster.ingresses, given, Ingress),
-            ingress_classes=_with(cluster.ingress_classes, given, IngressClass),
-            secrets=_with(cluster.secrets, given, Secret),
-        ),
-        bare,
-        deployments.keys(),
+    after = replace(
+        cluster,
+        deployments={**cluster.deployments, **deployments},
+        services=services.apply(cluster, (o for o in given if isinstance(o, Service))),
+        endpoints=_with(cluster.endpoints, given, Endpoints),
+        endpoint_slices=_with(cluster.endpoint_slices, given, EndpointSlice),
+        ingresses=_with(cluster.ingresses, given, Ingress),
+        ingress_classes=_with(cluster.ingress_classes, given, IngressClass),
+        secrets=_with(cluster.secrets, given, Secret),
     )
+    return _settle(after, bare, deployments.keys()) if bare or deployments else after
 
 
 def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
@@ -88,21 +86,24 @@ def delete(cluster: Cluster, keys: Iterable[tuple[str, str, str]]) -> Cluster:
         InputError: An object does not exist, or is one that cannot be deleted.
     """
     namespaces = dict(cluster.namespaces)
-    held: dict[str, dict[Key, Any]] = {k: dict(getattr(cluster, f)) for k, f in _HELD.items()}
+    gone: dict[str, set[Key]] = {kind: set() for kind in _HELD}
     for kind, namespace, name in keys:
         if kind == "Namespace":
             _drop_namespace(name, namespaces)
-        elif kind in held:
-            _drop(held[kind], (namespace, name), kind)
+        elif kind in gone:
+            _drop(cluster, gone[kind], (namespace, name), kind)
         else:
             raise InputError(f"{kind.lower()} {name!r} cannot be deleted")
         if kind == "Service":
-            held["Endpoints"].pop((namespace, name), None)
+            gone["Endpoints"].add((namespace, name))
+    if len(namespaces) < len(cluster.namespaces):
+        for kind, field in _HELD.items():
+            gone[kind] |= {k for k in getattr(cluster, field) if k[0] not in ("", *namespaces)}
     left: dict[str, Any] = {
-        _HELD[kind]: {k: v for k, v in objects.items() if k[0] in ("", *namespaces)}
-        for kind, objects in held.items()
+        field: derive(getattr(cluster, field), {}, gone[kind]) for kind, field in _HELD.items()
     }
-    return _settle(replace(cluster, namespaces=namespaces, **left), {}, ())
+    after = replace(cluster, namespaces=namespaces, **left)
+    return _settle(after, {}, ()) if gone["Pod"] or gone["Deployment"] else after
 
 
 def held(cluster: Cluster, kind: str, key: Key) -> Object | None:
@@ -115,9 +116,9 @@ def held(cluster: Cluster, kind: str, key: Key) -> Object | None:
     return found.service if isinstance(found, BoundService) else found
 
 
-def _with(old: Mapping[Key, Any], given: list[Object], kind: type[Any]) -> dict[Key, Any]:
+def _with(old: Mapping[Key, Any], given: list[Object], kind: type[Any]) -> Mapping[Key, Any]:
     """The objects of a kind that are held, with the given ones."""
-    return {**old, **{item.metadata.key: item for item in given if isinstance(item, kind)}}
+    return derive(old, {item.metadata.key: item for item in given if isinstance(item, kind)})
 
 
 def _drop_namespace(name: str, namespaces: dict[str, Namespace]) -> None:
@@ -127,10 +128,11 @@ def _drop_namespace(name: str, namespaces: dict[str, Namespace]) -> None:
         raise InputError(f"namespace {name!r} not found")
 
 
-def _drop(objects: dict[Key, Any], key: Key, kind: str) -> None:
-    if objects.pop(key, None) is None:
+def _drop(cluster: Cluster, gone: set[Key], key: Key, kind: str) -> None:
+    if key in gone or key not in getattr(cluster, _HELD[kind]):
         place = f" in namespace {key[0]!r}" if key[0] else ""
         raise InputError(f"{kind.lower()} {key[1]!r} not found{place}")
+    gone.add(key)
 
 
 def _where(item: Object, field: str) -> Where:

@@ -9,11 +9,14 @@ what another one of them gives up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import TypeVar
 
 from testbed.cluster import serviceports
 from testbed.cluster.families import fill_in
+from testbed.cluster.history import derive, index
 from testbed.cluster.loadbalancers import balance
 from testbed.cluster.model import BoundService, Cluster
 from testbed.cluster.serviceupdate import check_unchanged, keep_allocated
@@ -25,6 +28,7 @@ from testbed.objects.serviceform import HEADLESS, NODE_PORTED
 from testbed.objects.source import Findings, Manifest, Origin
 
 Key = tuple[str, str]
+T = TypeVar("T", bound=Hashable)
 
 
 @dataclass
@@ -44,7 +48,7 @@ class _Request:
     findings: Findings
 
 
-def apply(cluster: Cluster, given: Iterable[Service]) -> dict[Key, BoundService]:
+def apply(cluster: Cluster, given: Iterable[Service]) -> Mapping[Key, BoundService]:
     """The cluster's Services with these made or changed.
 
     Raises:
@@ -52,7 +56,7 @@ def apply(cluster: Cluster, given: Iterable[Service]) -> dict[Key, BoundService]
     """
     requests = {item.metadata.key: _request(cluster, item) for item in given}
     if not requests:
-        return dict(cluster.services)
+        return cluster.services
     old, made = cluster.services, {}
     _allocate(cluster, requests)
     for key, request in requests.items():
@@ -61,7 +65,7 @@ def apply(cluster: Cluster, given: Iterable[Service]) -> dict[Key, BoundService]
         made[key] = BoundService(service, old[key].load_balancer if key in old else ())
     made = balance(made, (bound for key, bound in old.items() if key not in made))
     # What has not changed stays the same value, so that looking for changes is cheap.
-    return {**old, **{k: b for k, b in made.items() if old.get(k) != b}}
+    return derive(old, {k: b for k, b in made.items() if old.get(k) != b})
 
 
 def _request(cluster: Cluster, service: Service) -> _Request:
@@ -84,17 +88,34 @@ def _request(cluster: Cluster, service: Service) -> _Request:
 
 def _allocate(cluster: Cluster, requests: dict[Key, _Request]) -> None:
     """Fills in cluster IPs and node ports: those asked for, then those that are not."""
-    others = [b.service.spec for k, b in cluster.services.items() if k not in requests]
     kept = [set(_addresses(r.spec)) & set(_addresses(r.old)) for r in requests.values()]
-    used = {address for spec in others for address in spec.cluster_ips}
+    used = _of_others(cluster, requests.keys(), _held_addresses)
     addresses = ClusterIps(cluster.options.service_cidr, used.union(*kept))
     held = [serviceports.held(r.spec) & serviceports.held(r.old) for r in requests.values()]
-    outer = [port for spec in others if spec.type in NODE_PORTED for port in spec.node_ports]
-    ports = NodePorts({*outer}.union(*held))
+    ports = NodePorts(_of_others(cluster, requests.keys(), _held_ports).union(*held))
     for step in (_claim, _take):
         for request in requests.values():
             step(request, addresses, ports)
             request.findings.check()
+
+
+def _of_others(
+    cluster: Cluster, keys: AbstractSet[Key], what: Callable[[BoundService], Iterable[T]]
+) -> set[T]:
+    """What Services have, but for those that only these have."""
+    users = index(cluster.services, what)
+    own = (cluster.services[key] for key in keys if key in cluster.services)
+    mine = {one for bound in own for one in what(bound) if users[one] <= keys}
+    return users.keys() - mine
+
+
+def _held_addresses(bound: BoundService) -> Iterable[str]:
+    return bound.service.spec.cluster_ips
+
+
+def _held_ports(bound: BoundService) -> Iterable[int]:
+    spec = bound.service.spec
+    return spec.node_ports if spec.type in NODE_PORTED else ()
 
 
 def _claim(request: _Request, addresses: ClusterIps, ports: NodePorts) -> None:

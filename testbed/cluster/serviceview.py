@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from testbed.cluster.history import differing
 from testbed.objects.podspec import Protocol
 
 
@@ -144,14 +145,11 @@ class ProxyView:
 
     def changed(self, before: ProxyView) -> set[ServicePortName]:
         """The ports that are new, gone, or other than before, or whose endpoints are."""
+        names = differing(before.services, self.services)
+        names |= differing(before.endpoints, self.endpoints)
         return {
             name
-            for name in self.services.keys() | before.services.keys()
-            if _differ(self.services.get(name), before.services.get(name))
-            or _differ(self.endpoints.get(name), before.endpoints.get(name))
+            for name in names
+            if self.services.get(name) != before.services.get(name)
+            or self.endpoints.get(name) != before.endpoints.get(name)
         }
-
-
-def _differ(one: object, other: object) -> bool:
-    """Most have not even been made anew: so much faster than comparing them."""
-    return one is not other and one != other

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from testbed.cluster.backends import READY, PodStatus
-from testbed.cluster.discovery import Discovery, discover
+from testbed.cluster.discovery import Discovery, Made, discover
+from testbed.cluster.history import derive, differing
 from testbed.cluster.model import Cluster
 from testbed.lab import status
 from testbed.lab.kubelet import PodRuntime
 from testbed.objects import Endpoints, EndpointSlice
 
 Key = tuple[str, str]
+_Named = tuple[str, Key]
 PLURALS = ("services", "endpoints", "endpointslices")
 """The kinds whose objects are here."""
 
+
+_HELD: Mapping[str, Callable[[Cluster], Mapping[Key, object]]] = {
+    "Service": lambda cluster: cluster.services,
+    "Endpoints": lambda cluster: cluster.endpoints,
+    "EndpointSlice": lambda cluster: cluster.endpoint_slices,
+}
+"""Kind → those that are given; slices are made, too."""
 
 _PENDING = PodStatus(ready=False)
 
@@ -41,16 +50,16 @@ class Services:
     def __init__(self, now: Callable[[], str]) -> None:
         self._now, self._lock = now, threading.Lock()
         self._found: Discovery | None = None
-        self._since: dict[tuple[str, Key], str] = {}
+        self._since: Mapping[_Named, str] = {}
 
     def update(self, cluster: Cluster, runtimes: Mapping[Key, PodRuntime]) -> Discovery:
         """Finds the endpoints anew, and notes what has come and gone."""
         with self._lock:
-            found = discover(cluster, statuses(cluster, runtimes), (), self._found)
-            self._found = found
-            now, before = self._now(), self._since
-            keys = [(kind, key) for kind, held in _held(found).items() for key in held]
-            self._since = {key: before.get(key, now) for key in keys}
+            before = self._found
+            found = discover(cluster, statuses(cluster, runtimes), (), before)
+            self._found, (come, gone) = found, _moves(before, found)
+            new = dict.fromkeys(come - self._since.keys(), self._now())
+            self._since = derive(self._since, new, gone - come)
             return found
 
     def objects(
@@ -87,9 +96,21 @@ class Services:
         return [status.endpoints(o, born(o.kind, key), uid) for key, o in sorted(items.items())]
 
 
-def _held(found: Discovery) -> dict[str, Iterable[Key]]:
-    return {
-        "Service": found.cluster.services,
-        "Endpoints": found.cluster.endpoints,
-        "EndpointSlice": found.slices,
-    }
+def _moves(old: Discovery | None, new: Discovery) -> tuple[set[_Named], set[_Named]]:
+    """The objects, by kind and key, that have come, and that have gone."""
+    come: set[_Named] = set()
+    gone: set[_Named] = set()
+    for kind, held in _HELD.items():
+        before: Mapping[Key, object] = {} if old is None else held(old.cluster)
+        after = held(new.cluster)
+        for key in differing(before, after):
+            come |= {(kind, key)} if key not in before else set()
+            gone |= {(kind, key)} if key not in after else set()
+    made = {} if old is None else old.made
+    for key in differing(made, new.made):
+        was, now = (
+            {one.metadata.key for one in held.get(key, Made()).slices} for held in (made, new.made)
+        )
+        come |= {("EndpointSlice", name) for name in now - was}
+        gone |= {("EndpointSlice", name) for name in was - now}
+    return come, gone

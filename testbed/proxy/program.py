@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testbed.cluster.categorize import categorize
+from testbed.cluster.history import derive
 from testbed.cluster.model import Cluster, Node
 from testbed.cluster.serviceview import ProxyView, ServicePortName
 from testbed.proxy import conntrack
@@ -60,17 +61,14 @@ class NodeProgram:
             changed: The ports that differ from this program's view; found if it is not said.
         """
         if self.fragments is None:
-            made = {name: self._fragment(view, name) for name in view.services}
+            made = derive({}, {name: self._fragment(view, name) for name in view.services})
             return self.mode.full(self.node, made), self._after(view, made)
         names = view.changed(self.view) if changed is None else set(changed)
         old, new = self._difference(view, names)
         stale = conntrack.stale(self.view, view, names)
         if not (old or new):
             return stale, self._after(view, self.fragments)
-        fragments = dict(self.fragments)
-        for name in old.keys() - new.keys():
-            del fragments[name]
-        fragments |= new
+        fragments = derive(self.fragments, new, old.keys() - new.keys())
         steps = self.mode.change(self.node, fragments, old, new)
         return (*steps, *stale), self._after(view, fragments)
 

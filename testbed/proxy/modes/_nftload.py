@@ -62,7 +62,7 @@ def change(fragments: Fragments, old: Fragments, new: Fragments) -> tuple[Step, 
         old: Ports that differ, as they were.
         new: Ports that differ, as they shall be.
     """
-    others = Others(fragments, new.values())
+    others = Others(fragments, new.keys())
     found = tuple(_change(others, dict(sorted(old.items())), dict(sorted(new.items()))))
     return (Nft(found),) if found else ()
 
