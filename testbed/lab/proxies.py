@@ -22,6 +22,7 @@ from testbed.errors import LabError
 from testbed.lab import conntrack, ipvs, nftnetlink
 from testbed.lab.executor import Executor
 from testbed.lab.netns import NetNs
+from testbed.lab.servicehealth import ServiceHealth
 from testbed.plan.model import Sysctl
 from testbed.proxy.contract import Forget, IptablesRestore, Nft, Step
 from testbed.proxy.ipvs import Ipvs
@@ -45,6 +46,7 @@ class Proxies:
     ) -> None:
         self._programs, self._executor, self._discover = dict(programs), executor, discover
         self._view: Seen | None = None
+        self._health = ServiceHealth(executor, self._programs)
         self._condition = threading.Condition()
         self._wanted = self._done = 0
         self._error: LabError | None = None
@@ -92,6 +94,7 @@ class Proxies:
                 error = LabError(f"internal error: {caught!r}")
             if error is not None:
                 print(f"proxies: {error}", file=sys.stderr, flush=True)
+            self._health.healthy = error is None
             with self._condition:
                 self._done, self._error = wanted, error
                 self._condition.notify_all()
@@ -109,8 +112,11 @@ class Proxies:
             else:
                 self._programs[name] = after[name]
         self._view = view
-        if works:
-            self._executor.inside(works)
+        try:
+            if works:
+                self._executor.inside(works)
+        finally:
+            self._health.update(view, view.services if changed is None else changed)
 
 
 def _work(

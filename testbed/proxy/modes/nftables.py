@@ -47,6 +47,7 @@ class NftablesMode:
     summary = "kube-proxy's nftables mode"
     needs: tuple[str, ...] = ("nft", "nftables", "conntrack")
     settings: Mapping[str, str] = options.COMMON
+    primary_node_ports = True
 
     def check(self, settings: Mapping[str, str]) -> None:
         """See :func:`testbed.proxy.options.check`.

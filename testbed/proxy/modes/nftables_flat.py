@@ -47,6 +47,7 @@ class NftablesFlatMode:
     summary = "nftables with no chain and no set per Service"
     needs: tuple[str, ...] = ("nft", "nftables", "nft-numgen-keys", "conntrack")
     settings: Mapping[str, str] = options.COMMON
+    primary_node_ports = True
 
     def check(self, settings: Mapping[str, str]) -> None:
         """See :func:`testbed.proxy.options.check`.
