@@ -25,13 +25,12 @@ from ipaddress import IPv4Interface
 
 from testbed.cluster.model import Cluster, Node
 from testbed.errors import InputError, Where
-from testbed.plan import frr, underlay
+from testbed.plan import frr, loadbalancer, underlay
 from testbed.plan.model import ExpectedRoute, IptablesRules, NamespacePlan, Plan
 from testbed.plan.wiring import routed
 from testbed.topology.model import Host
 
 AS_NUMBER = 64512
-_FIRST_NODE_AS = 4200000000  # the 32-bit private range (RFC 6996), apart from the fabric's numbers
 _REFLECTORS = 2
 _MESH_KEEPALIVE = 60  # seconds, the default of most routers: a mesh of n nodes has n² sessions
 _CLUSTER_ID = "244.0.0.1"  # the one that Calico's documentation uses
@@ -122,8 +121,14 @@ def _rack_speaker(cluster: Cluster, node: Node) -> frr.Speaker:
     tor = frr.PeerGroup(
         "TOR", "external", (gateway,), accept=(cluster.options.pod_cidr,), bfd=cluster.options.bfd
     )
-    number = _FIRST_NODE_AS + cluster.nodes.index(node)
-    return frr.Speaker(node.name, number, node.address, (node.pod_cidr,), (tor,))
+    return frr.Speaker(
+        node.name,
+        frr.node_asn(cluster, node),
+        node.address,
+        (node.pod_cidr,),
+        (tor,),
+        announced=loadbalancer.protocol(cluster).announced(cluster),
+    )
 
 
 def _mesh_speaker(cluster: Cluster, node: Node) -> frr.Speaker:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from testbed import cluster as clusters
 from testbed import defaults
-from testbed.cluster import Cluster, Options
+from testbed.cluster import Cluster, Options, loadbalancers
 from testbed.cluster.discovery import discover
 from testbed.cluster.proxyview import proxy_view
 from testbed.dns import addon, internet
@@ -210,6 +210,9 @@ def _options(
     if chosen.get("datapath", sdn.AUTO) not in sdn.DATAPATHS:
         where = Where("--set", field="datapath")
         raise unknown("datapath", chosen["datapath"], sdn.DATAPATHS, where)
+    if chosen.get("lb", "none") not in loadbalancers.PROTOCOLS:
+        where = Where("--set", field="lb")
+        raise unknown("protocol", chosen["lb"], loadbalancers.PROTOCOLS, where)
     dns_options.check(chosen)
     if "internet" in chosen:
         chosen["internet"] = internet.read(chosen["internet"])

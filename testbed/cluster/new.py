@@ -30,10 +30,11 @@ def new(topology: Topology, options: Options) -> Cluster:
     """
     pods = _network("pod_cidr", options.pod_cidr)
     services = _network("service_cidr", options.service_cidr)
-    _check_apart(topology, pods, services)
+    pool = _network("lb_pool", options.lb_pool)
+    _check_apart(topology, pods, services, pool)
     shares = _shares(pods, options.node_cidr_mask_size, len(topology.nodes))
     nodes = tuple(_node(host, share) for host, share in zip(topology.nodes, shares, strict=True))
-    options = replace(options, pod_cidr=str(pods), service_cidr=str(services))
+    options = replace(options, pod_cidr=str(pods), service_cidr=str(services), lb_pool=str(pool))
     return Cluster(topology, options, nodes, {name: _namespace(name) for name in SYSTEM_NAMESPACES})
 
 
@@ -51,17 +52,20 @@ def _network(key: str, text: str) -> IPv4Network:
         ) from None
 
 
-def _check_apart(topology: Topology, pods: IPv4Network, services: IPv4Network) -> None:
+def _check_apart(
+    topology: Topology, pods: IPv4Network, services: IPv4Network, pool: IPv4Network
+) -> None:
     underlay = [(f"the underlay of {topology.name}", IPv4Network(n)) for n in topology.subnets]
-    others = [("service_cidr", services), *underlay]
-    pairs = [(("pod_cidr", pods), other) for other in others]
-    pairs += [(("service_cidr", services), other) for other in underlay]
+    ranges = [("pod_cidr", pods), ("service_cidr", services), ("lb_pool", pool)]
+    pairs = [
+        (one, other) for i, one in enumerate(ranges) for other in (*ranges[i + 1 :], *underlay)
+    ]
     for (key, ours), (what, theirs) in pairs:
         if ours.overlaps(theirs):
             raise InputError(
                 f"{ours} overlaps {what} {theirs}",
                 where=Where("--set", field=key),
-                hint="Pods, Services and the underlay need ranges of their own.",
+                hint="Pods, Services, load balancers and the underlay need ranges of their own.",
             )
 
 

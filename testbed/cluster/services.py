@@ -63,7 +63,8 @@ def apply(cluster: Cluster, given: Iterable[Service]) -> Mapping[Key, BoundServi
         item = request.service
         service = decode({**item.manifest, "spec": request.spec}, item.source)
         made[key] = BoundService(service, old[key].load_balancer if key in old else ())
-    made = balance(made, (bound for key, bound in old.items() if key not in made))
+    others = (bound for key, bound in old.items() if key not in made)
+    made = balance(made, others, cluster.options.lb_pool)
     # What has not changed stays the same value, so that looking for changes is cheap.
     return derive(old, {k: b for k, b in made.items() if old.get(k) != b})
 

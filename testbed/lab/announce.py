@@ -15,9 +15,13 @@ from ipaddress import IPv4Interface
 from testbed.lab.executor import Executor
 from testbed.topology.model import Topology
 
-_ARP = 0x0806
+ARP = 0x0806
+"""The protocol's number on Ethernet."""
+
+PACKET = struct.Struct("!HHBBH6s4s6s4s")
+"""Hardware, protocol, their lengths, operation; sender's MAC and address, target's."""
+
 _BROADCAST = b"\xff" * 6
-_REQUEST = struct.Struct("!HHBBH6s4s6s4s")
 
 
 def hosts(topology: Topology, executor: Executor) -> None:
@@ -42,5 +46,10 @@ def _announce(devices: Mapping[str, str]) -> None:
 
 def frame(mac: bytes, address: bytes) -> bytes:
     """An ARP request for the sender's own address (RFC 826)."""
-    ask = _REQUEST.pack(1, 0x0800, 6, 4, 1, mac, address, bytes(6), address)
-    return _BROADCAST + mac + struct.pack("!H", _ARP) + ask
+    ask = PACKET.pack(1, 0x0800, 6, 4, 1, mac, address, bytes(6), address)
+    return header(_BROADCAST, mac) + ask
+
+
+def header(to: bytes, sender: bytes) -> bytes:
+    """That of an Ethernet frame with ARP in it."""
+    return to + sender + struct.pack("!H", ARP)

@@ -22,6 +22,7 @@ from testbed.lab.faults import Faults
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.kubeproxies import KubeProxies
 from testbed.lab.ledger import Ledger
+from testbed.lab.loadbalancers import LoadBalancers
 from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
 from testbed.lab.proxies import Proxies
@@ -77,6 +78,7 @@ class Lab:
         self.kubelet.listener = self._told
         self._proxies = self._make_proxies()
         self._kube_proxies: KubeProxies | None = None
+        self._load_balancers = LoadBalancers(spec.cluster, self._executor, self._discover)
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -213,13 +215,18 @@ class Lab:
         self._flush()
         return started
 
+    def _program(self) -> None:
+        """Waits until proxies and load balancers have done what the Services ask for."""
+        self._proxies.flush()
+        self._load_balancers.flush()
+
     def _make_proxies(self) -> Proxies:
         programs = self.spec.programs() if self.spec.proxy_mode.needs else {}
         return Proxies(programs, self._executor, self._discover)
 
     def _flush(self) -> None:
         """Waits until all proxies have done what the Services are now."""
-        self._proxies.flush()
+        self._program()
         if self._kube_proxies is not None:
             self._kube_proxies.flush()
 
@@ -236,6 +243,7 @@ class Lab:
         """To be called when endpoints may have changed; the proxies look at them soon."""
         self._proxies.wake()
         self.api.notify()
+        self._load_balancers.wake()
 
     def _told(self) -> None:
         """A container's state has changed."""

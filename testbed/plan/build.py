@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from testbed.cluster.model import Cluster
-from testbed.plan import underlay
+from testbed.plan import loadbalancer, underlay
 from testbed.plan.contract import CniMode
 from testbed.plan.model import ExpectedRoute, Plan
 
@@ -18,8 +18,16 @@ def build(cluster: Cluster, mode: CniMode) -> Plan:
     """
     mode.check(cluster)
     options = cluster.options
-    below = underlay.plan(cluster.topology, bfd=options.bfd, datapath=options.datapath)
-    return below + mode.plan(cluster)
+    announcing = loadbalancer.protocol(cluster)
+    announcing.check(cluster)
+    below = underlay.plan(
+        cluster.topology,
+        bfd=options.bfd,
+        datapath=options.datapath,
+        on_link=announcing.on_link(cluster),
+    )
+    planned = below + mode.plan(cluster)
+    return planned + loadbalancer.speakers(cluster, planned)
 
 
 def expects(cluster: Cluster, mode: CniMode) -> Mapping[str, tuple[ExpectedRoute, ...]]:

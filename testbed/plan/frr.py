@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from testbed.cluster.model import Cluster, Node
 from testbed.plan.model import Daemon, File, NamespacePlan
 from testbed.templates import render
 
@@ -16,6 +17,15 @@ NEEDS = ("zebra", "bgpd", "vtysh")
 """What a host with FRR needs, by the names of ``testbed doctor``."""
 
 _LIBRARY = "/usr/lib/frr"
+_FIRST_NODE_AS = 4200000000  # the 32-bit private range (RFC 6996), apart from the fabric's numbers
+
+
+def node_asn(cluster: Cluster, node: Node) -> int:
+    """The AS of a node that is a peer of its router: one of its own.
+
+    Calico's documentation calls it the "AS per compute server" model.
+    """
+    return _FIRST_NODE_AS + cluster.nodes.index(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class PeerGroup:
         accept: Prefixes of which (and within which) routes are accepted; empty accepts all.
         bfd: Whether the sessions are watched by BFD.
         keepalive: Seconds between keepalives; three that are missed end the session.
+        send_only: Whether nothing that they say is taken.
     """
 
     name: str
@@ -41,6 +52,7 @@ class PeerGroup:
     accept: tuple[str, ...] = ()
     bfd: bool = False
     keepalive: int = 3
+    send_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ class Speaker:
         networks: Prefixes that it originates.
         groups: Its neighbours.
         cluster_id: Of the route reflectors together.
+        announced: Prefixes within which it also originates what the kernel has a route to, as
+            long as it has.
     """
 
     host: str
@@ -62,6 +76,7 @@ class Speaker:
     networks: tuple[str, ...]
     groups: tuple[PeerGroup, ...]
     cluster_id: str = ""
+    announced: tuple[str, ...] = ()
 
     @property
     def is_reflector(self) -> bool:

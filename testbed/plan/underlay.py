@@ -46,15 +46,27 @@ _ROUTER = (
 )
 
 
-def plan(topology: Topology, *, bfd: bool = False, datapath: str = "auto") -> Plan:
+def plan(
+    topology: Topology,
+    *,
+    bfd: bool = False,
+    datapath: str = "auto",
+    on_link: Mapping[str, Route] | None = None,
+) -> Plan:
     """What must be configured on every host of the underlay, and on the switches' ports.
 
     Args:
         topology: The underlay.
         bfd: Whether the routers watch their BGP sessions by BFD.
         datapath: Of Open vSwitches (:data:`testbed.plan.sdn.DATAPATHS`).
+        on_link: Host → a route to addresses that are on a link of its own besides those of its
+            subnet; routers tell their peers of them.
     """
-    hosts = {namespace(host): _host(topology, host, bfd, datapath) for host in topology.hosts}
+    more = on_link or {}
+    hosts = {
+        namespace(host): _host(topology, host, bfd, datapath, more.get(host.name))
+        for host in topology.hosts
+    }
     return Plan({FABRIC: _switch_ports(topology) + sdn.plan(topology, datapath), **hosts})
 
 
@@ -76,7 +88,9 @@ def expects(topology: Topology) -> Mapping[str, tuple[ExpectedRoute, ...]]:
     }
 
 
-def _host(topology: Topology, host: Host, bfd: bool, datapath: str) -> NamespacePlan:
+def _host(
+    topology: Topology, host: Host, bfd: bool, datapath: str, on_link: Route | None
+) -> NamespacePlan:
     roles = {"router": _ROUTER, "node": _FORWARDING, "external": (_NO_IPV6,)}
     part = NamespacePlan(
         ports=tuple(
@@ -88,12 +102,12 @@ def _host(topology: Topology, host: Host, bfd: bool, datapath: str) -> Namespace
             Neighbour(n.interface.name, n.address, _mac(n.address))
             for n in topology.neighbours(host.name)
         ),
-        routes=_default_route(host),
+        routes=(*_default_route(host), *([on_link] if on_link else ())),
         sysctls=roles[host.role],
         impairments=_impairments(topology, host.name),
     )
     if host.role == "router" and host.asn:
-        return part + frr.speaker_plan(_speaker(topology, host, host.asn, bfd))
+        return part + frr.speaker_plan(_speaker(topology, host, host.asn, bfd, on_link))
     return part + NamespacePlan(routes=_static_routes(host))
 
 
@@ -140,13 +154,16 @@ def _subnets(host: Host) -> list[str]:
     return [str(_subnet(interface)) for interface in host.interfaces if interface.address]
 
 
-def _speaker(topology: Topology, router: Host, asn: int, bfd: bool) -> frr.Speaker:
+def _speaker(
+    topology: Topology, router: Host, asn: int, bfd: bool, on_link: Route | None
+) -> frr.Speaker:
     neighbours = topology.neighbours(router.name)
     peers = tuple(n.address for n in neighbours if n.host.role == "router" and n.host.asn)
     racks = {str(_subnet(n.interface)): None for n in neighbours if n.host.role == "node"}
     groups = [frr.PeerGroup("FABRIC", "external", peers, bfd=bfd)] * bool(peers)
     groups += [frr.PeerGroup("NODES", "external", listen=tuple(racks), bfd=bfd)] * bool(racks)
-    return frr.Speaker(router.name, asn, router.address, tuple(_subnets(router)), tuple(groups))
+    networks = (*_subnets(router), *([on_link.destination] if on_link else ()))
+    return frr.Speaker(router.name, asn, router.address, networks, tuple(groups))
 
 
 def ways(topology: Topology, start: Host, subnet: str) -> int:

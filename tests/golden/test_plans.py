@@ -70,6 +70,8 @@ CASES = {
     "bgp-twozone": ("twozone", "bgp", {}),
     "bgp-reflectors": ("single", "bgp", {"nodes": "4", "bgp_mesh_limit": "3"}),
     "bgp-bfd": ("leafspine", "bgp", {"bfd": "true"}),
+    "bgp-balanced": ("leafspine", "bgp", {"nodes": "1", "lb": "bgp"}),
+    "vxlan-balanced": ("twozone", "vxlan", {"nodes": "2", "lb": "bgp", "lb_pool": "192.0.2.0/28"}),
     "vxlan-sdn": ("sdn", "vxlan", {"nodes": "1", "spines": "1"}),
     "bgp-sdn-kernel": ("sdn", "bgp", {"nodes": "1", "datapath": "kernel"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),

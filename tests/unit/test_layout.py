@@ -56,7 +56,7 @@ IMPURE = (
     "time",
 )
 MODES = [path.stem.replace("_", "-") for path in (ROOT / "cni_modes").glob("[a-z]*.py")]
-ALSO_KERNEL_WORDS = {"vxlan"}  # a kind of link, too
+ALSO_KERNEL_WORDS = {"vxlan", "bgp"}  # a kind of link, and a protocol, too
 
 
 @cache

@@ -180,6 +180,7 @@ ip netns exec l1 sysctl -qw net/ipv4/fib_multipath_hash_policy=1
 ip -n l1 neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev l1-eth0 nud permanent
 ip -n l1 neighbour replace 10.0.1.0 lladdr 02:00:0a:00:01:00 dev l1-eth1 nud permanent
 ip -n l1 neighbour replace 10.0.2.0 lladdr 02:00:0a:00:02:00 dev l1-eth2 nud permanent
+ip -n l1 route add 198.51.100.0/24 dev l1-eth0 scope link
 tc -n l1 qdisc add dev l1-eth1 root handle 1: tbf rate 2000000000000bit burst 1518 limit 30360
 tc -n l1 qdisc add dev l1-eth1 parent 1:1 handle 2: netem limit 100000 delay 20000us 2000us rate 2000000000000bit
 tc -n l1 qdisc add dev l1-eth2 root handle 1: tbf rate 2000000000000bit burst 1518 limit 30360
@@ -229,6 +230,7 @@ router bgp 65001
   network 192.168.1.0/24
   network 10.0.1.0/31
   network 10.0.2.0/31
+  network 198.51.100.0/24
   neighbor FABRIC activate
   neighbor NODES activate
   maximum-paths 16

@@ -412,6 +412,7 @@ ip -n r1 neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev r1-eth0 nud
 ip -n r1 neighbour replace 192.168.1.12 lladdr 02:00:c0:a8:01:0c dev r1-eth0 nud permanent
 ip -n r1 neighbour replace 192.168.2.11 lladdr 02:00:c0:a8:02:0b dev r1-eth1 nud permanent
 ip -n r1 neighbour replace 192.168.2.12 lladdr 02:00:c0:a8:02:0c dev r1-eth1 nud permanent
+ip -n r1 route add 198.51.100.0/24 dev r1-eth0 scope link
 tc -n r1 qdisc add dev r1-eth1 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000
 mkdir -p /etc/netns/r1/frr
 cat > /etc/netns/r1/frr/zebra.conf <<'FILE'
@@ -451,6 +452,7 @@ router bgp 65000
  address-family ipv4 unicast
   network 192.168.1.0/24
   network 192.168.2.0/24
+  network 198.51.100.0/24
   neighbor NODES activate
   maximum-paths 16
   maximum-paths ibgp 16

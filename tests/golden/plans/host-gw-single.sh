@@ -46,6 +46,7 @@ ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
 ip -n client neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev client-eth0 nud permanent
 ip -n client neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev client-eth0 nud permanent
 ip -n client neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev client-eth0 nud permanent
+ip -n client route add 198.51.100.0/24 dev client-eth0 scope link
 
 # node/n1
 ip -n n1 link set n1-eth0 mtu 1500 address 02:00:c0:a8:00:0b

@@ -58,6 +58,7 @@ ip netns exec client sysctl -qw net/ipv6/conf/all/disable_ipv6=1
 ip -n client neighbour replace 192.168.0.11 lladdr 02:00:c0:a8:00:0b dev client-eth0 nud permanent
 ip -n client neighbour replace 192.168.0.12 lladdr 02:00:c0:a8:00:0c dev client-eth0 nud permanent
 ip -n client neighbour replace 192.168.0.13 lladdr 02:00:c0:a8:00:0d dev client-eth0 nud permanent
+ip -n client route add 198.51.100.0/24 dev client-eth0 scope link
 tc -n client qdisc add dev client-eth0 root handle 1: tbf rate 1000000000bit burst 500000 limit 6250000 peakrate 2000000000000bit mtu 1518
 tc -n client qdisc add dev client-eth0 parent 1:1 handle 2: netem limit 100000 delay 5000us loss 1%
 tc -n client qdisc add dev client-eth0 parent 2:1 handle 3: bfifo limit 6250000

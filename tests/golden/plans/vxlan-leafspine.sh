@@ -183,6 +183,7 @@ ip -n l1 neighbour replace 192.168.1.11 lladdr 02:00:c0:a8:01:0b dev l1-eth0 nud
 ip -n l1 neighbour replace 192.168.1.12 lladdr 02:00:c0:a8:01:0c dev l1-eth0 nud permanent
 ip -n l1 neighbour replace 10.0.1.0 lladdr 02:00:0a:00:01:00 dev l1-eth1 nud permanent
 ip -n l1 neighbour replace 10.0.2.0 lladdr 02:00:0a:00:02:00 dev l1-eth2 nud permanent
+ip -n l1 route add 198.51.100.0/24 dev l1-eth0 scope link
 mkdir -p /etc/netns/l1/frr
 cat > /etc/netns/l1/frr/zebra.conf <<'FILE'
 ! l1: zebra, which puts routes into the kernel
@@ -228,6 +229,7 @@ router bgp 65001
   network 192.168.1.0/24
   network 10.0.1.0/31
   network 10.0.2.0/31
+  network 198.51.100.0/24
   neighbor FABRIC activate
   neighbor NODES activate
   maximum-paths 16

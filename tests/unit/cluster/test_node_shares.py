@@ -51,7 +51,7 @@ def test_the_first_address_is_the_gateways(cidr: str, first: str, room: int) -> 
     assert (gateway(cidr), capacity(cidr)) == (first, room)
 
 
-RANGES = "Pods, Services and the underlay need ranges of their own."
+RANGES = "Pods, Services, load balancers and the underlay need ranges of their own."
 ERRORS = [
     (
         {"pod_cidr": "10.244.1.0/16"},

@@ -1,0 +1,122 @@
+"""L2 mode: one node answers ARP for each load balancer's address, as MetalLB's speakers do.
+
+One thread serves the packet sockets of all nodes, and asks them whether they live
+(:mod:`testbed.lab.members`) as long as there is an address to answer for. A node that takes an
+address over tells everybody, at once and then for five seconds more (MetalLB's
+``internal/layer2/announcer.go``): Linux believes no news of a neighbour within a second of the last
+(``locktime``).
+
+A node that dies is noticed after :data:`testbed.lab.members.DEAD_AFTER` seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from testbed.cluster.announcers import answering
+from testbed.cluster.model import Cluster
+from testbed.lab.arp import Responder, packed
+from testbed.lab.executor import Executor
+from testbed.lab.members import INTERVAL, Members
+from testbed.plan.loadbalancer import protocol
+
+_AGAIN = 1.1  # seconds from one announcement to the next
+_TIMES = 5
+
+
+class Layer2:
+    """The nodes' answers.
+
+    Args:
+        executor: Has the namespaces.
+        cluster: The lab's.
+    """
+
+    def __init__(self, executor: Executor, cluster: Cluster) -> None:
+        self._executor, self._nodes = executor, protocol(cluster).speaking(cluster)
+        self._eligible: Mapping[str, tuple[str, ...]] = {}
+        self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector = selectors.DefaultSelector()
+        self._responders: dict[str, Responder] = {}
+        self._announcing: list[tuple[float, int, str, bytes]] = []
+        self._settled = threading.Event()
+
+    def announce(self, eligible: Mapping[str, tuple[str, ...]]) -> None:
+        """Has nodes answer for these addresses, and waits until they do.
+
+        Raises:
+            LabError: A node has no such device.
+        """
+        if not eligible and not self._responders:
+            return  # nothing to be done, and no thread for it
+        self._eligible = eligible
+        self._settled.clear()
+        if not self._responders:
+            self._start()
+        os.eventfd_write(self._waker, 1)
+        self._settled.wait()
+
+    def _start(self) -> None:
+        self._members = Members(self._executor, self._nodes)
+        self._responders = {n.name: Responder(self._executor, n) for n in self._nodes}
+        watch = self._selector.register
+        watch(self._waker, selectors.EVENT_READ, lambda: os.eventfd_read(self._waker))
+        for responder in self._responders.values():
+            watch(responder.socket, selectors.EVENT_READ, responder.answer)
+        for link in self._members.sockets:
+            watch(link, selectors.EVENT_READ, lambda one=link: self._members.hear(one))
+        threading.Thread(target=self._run, name="layer 2", daemon=True).start()
+
+    def _run(self) -> None:
+        asked = 0.0
+        while True:
+            now = monotonic()
+            if not self._eligible:
+                asked = 0.0
+            elif now >= asked + INTERVAL:
+                if not asked:
+                    self._members.start()
+                asked = now
+                self._members.ask()
+            self._say_again(now)
+            later = [when for when, *_ in self._announcing]
+            later += [asked + INTERVAL] * bool(self._eligible)
+            for key, _ in self._selector.select(min(later) - now if later else None):
+                self._serve(key.data)
+            told = self._eligible
+            self._elect(told)
+            if told is self._eligible:
+                self._settled.set()
+
+    @staticmethod
+    def _serve(handle: Callable[[], object]) -> None:
+        try:
+            handle()
+        except OSError as error:  # one node's link: the others go on
+            print(f"layer 2: {error}", file=sys.stderr, flush=True)
+
+    def _elect(self, eligible: Mapping[str, tuple[str, ...]]) -> None:
+        """Has each address answered for by the node whose turn it is."""
+        chosen = answering(eligible, self._members.alive)
+        for name, responder in self._responders.items():
+            mine = frozenset(packed(a) for a, node in chosen.items() if node == name)
+            fresh, responder.addresses = mine - responder.addresses, mine
+            now = monotonic()
+            self._announcing += [(now, _TIMES, name, address) for address in sorted(fresh)]
+        self._say_again(monotonic())
+
+    def _say_again(self, now: float) -> None:
+        """Announcements whose time has come, and when they come again."""
+        due = [item for item in self._announcing if item[0] <= now]
+        self._announcing = [item for item in self._announcing if item[0] > now]
+        for _, times, name, address in due:
+            responder = self._responders[name]
+            if address in responder.addresses:
+                responder.announce([address])
+                if times > 1:
+                    self._announcing.append((now + _AGAIN, times - 1, name, address))
