@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from testbed.cluster.serviceview import Endpoint, ProxyView, ServicePortInfo, ServicePortName
+from testbed.plan.model import Sysctl
 from testbed.proxy.contract import Nft, ProxyNode, Step, modes
 from testbed.proxy.program import NodeProgram
 
@@ -77,6 +78,8 @@ def _change() -> ProxyView:
 def _text(steps: tuple[Step, ...]) -> str:
     parts = []
     for step in steps:
+        if isinstance(step, Sysctl):
+            continue
         assert isinstance(step, Nft)
         parts.append(step.text)
     return "# transaction\n" + "# transaction\n".join(parts)

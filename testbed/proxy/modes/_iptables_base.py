@@ -6,6 +6,8 @@ the constant rules of ``syncProxyRules``), Kubernetes 1.34.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 from testbed.proxy import options
 from testbed.proxy.contract import ProxyNode
 from testbed.proxy.modes._iptables_names import (
@@ -22,7 +24,7 @@ from testbed.proxy.modes._iptables_names import (
 MARK = "0x00004000"
 """Of packets that are to be masqueraded (``--iptables-masquerade-bit=14``)."""
 
-_LOOPBACK = "127.0.0.1"
+_LOOPBACK, _LOOPBACKS = "127.0.0.1", IPv4Network("127.0.0.0/8")
 _NEW = "-m conntrack --ctstate NEW"
 _FILTER_JUMPS = (
     ("INPUT", f'{_NEW} -m comment --comment "kubernetes externally-visible service portals"',
@@ -50,9 +52,17 @@ _NAT_JUMPS = (
 
 def localhost(node: ProxyNode) -> bool:
     """Whether node ports answer on 127.0.0.1, too."""
-    ranges = options.ranges(node.settings)
-    covered = not ranges or bool(options.within((_LOOPBACK,), ranges))
+    covered = _everywhere(node) or any(
+        one.network_address.is_loopback or _LOOPBACKS.network_address in one
+        for one in options.ranges(node.settings)
+    )
     return options.flag(node.settings, "localhost_nodeports") and covered
+
+
+def _everywhere(node: ProxyNode) -> bool:
+    """Whether all addresses of the node have node ports."""
+    ranges = options.ranges(node.settings)
+    return not ranges or any(one.prefixlen == 0 for one in ranges)
 
 
 def _chains(*names: str) -> str:
@@ -119,7 +129,7 @@ def last_rules(node: ProxyNode) -> str:
         ' last rule in this chain"'
     )
     ranges = options.ranges(node.settings)
-    if not ranges:
+    if _everywhere(node):
         loopback = "" if localhost(node) else " ! -d 127.0.0.0/8"
         return f"{start} -m addrtype --dst-type LOCAL{loopback} -j {NODE_PORTS}\n"
     known = (*node.addresses, *([_LOOPBACK] if localhost(node) else ()))

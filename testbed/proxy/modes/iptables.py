@@ -37,7 +37,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from testbed.cluster.categorize import Categorized
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.plan.model import Sysctl
-from testbed.proxy import options
+from testbed.proxy import options, timeouts
 from testbed.proxy.contract import IptablesRestore, ProxyMode, ProxyNode, Step
 from testbed.proxy.modes import _iptables_base as base
 from testbed.proxy.modes._iptables_names import SERVICES
@@ -75,10 +75,10 @@ class IptablesMode:
         return fragment(node, name, info, chosen)
 
     def full(self, node: ProxyNode, fragments: Fragments) -> tuple[Step, ...]:
-        """A sysctl, and both tables."""
+        """Kernel parameters, and both tables."""
         localhost = base.localhost(node)
         sysctl = (Sysctl("net/ipv4/conf/all/route_localnet", "1"),) if localhost else ()
-        return (*sysctl, IptablesRestore(_full(node, fragments)))
+        return (*timeouts.CONNECTIONS, *sysctl, IptablesRestore(_full(node, fragments)))
 
     def change(
         self, node: ProxyNode, fragments: Fragments, old: Fragments, new: Fragments

@@ -33,7 +33,7 @@ from testbed.cluster.categorize import Categorized
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.errors import InputError, Where
 from testbed.plan.model import Sysctl
-from testbed.proxy import options
+from testbed.proxy import options, timeouts
 from testbed.proxy.contract import IptablesRestore, ProxyMode, ProxyNode, Step
 from testbed.proxy.ipvs import Ipvs
 from testbed.proxy.modes._ipvs_change import difference, filter_rules
@@ -81,7 +81,7 @@ class IpvsMode:
 
     def full(self, node: ProxyNode, fragments: Fragments) -> tuple[Step, ...]:
         """Sets first, as rules name them; then the rules, and what carries traffic."""
-        steps = (Ipvs(sets=SETS), *_SYSCTLS, IptablesRestore(constant(node)))
+        steps = (Ipvs(sets=SETS), *timeouts.CONNECTIONS, *_SYSCTLS, IptablesRestore(constant(node)))
         return (*steps, *filter_rules({}, fragments), difference(fragments, {}, fragments))
 
     def change(

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 
 from testbed.cluster.categorize import Categorized, Endpoints
 from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
-from testbed.proxy import options
+from testbed.proxy import options, timeouts
 from testbed.proxy.contract import ProxyMode, ProxyNode, Step
 from testbed.proxy.modes import _nftbase as base
 from testbed.proxy.modes import _nftload as load
@@ -67,7 +67,8 @@ class NftablesMode:
         self, node: ProxyNode, fragments: Mapping[ServicePortName, Fragment]
     ) -> tuple[Step, ...]:
         """The table, the ports in chunks, the hooks."""
-        return load.full(base.table(node), fragments, CHUNK, base.hooks())
+        steps = load.full(base.table(node), fragments, CHUNK, base.hooks())
+        return (*timeouts.CONNECTIONS, *steps)
 
     def change(
         self,

@@ -24,7 +24,7 @@ from hashlib import sha256
 
 from testbed.cluster.categorize import Categorized, Endpoints
 from testbed.cluster.serviceview import Endpoint, ServicePortInfo, ServicePortName
-from testbed.proxy import options
+from testbed.proxy import options, timeouts
 from testbed.proxy.contract import ProxyMode, ProxyNode, Step
 from testbed.proxy.modes import _flatbase as flat
 from testbed.proxy.modes import _flatchains as chains
@@ -67,7 +67,8 @@ class NftablesFlatMode:
         self, node: ProxyNode, fragments: Mapping[ServicePortName, Fragment]
     ) -> tuple[Step, ...]:
         """The table, the ports, the hooks."""
-        return load.full(flat.table(node), fragments, CHUNK, base.hooks())
+        steps = load.full(flat.table(node), fragments, CHUNK, base.hooks())
+        return (*timeouts.CONNECTIONS, *steps)
 
     def change(
         self,

@@ -157,6 +157,11 @@ def test_source_ranges(source: str, too: bool) -> None:
         ),
         ({"nodeport_addresses": "192.168.0.0/24"}, "-d 192.168.0.11 -j KUBE-NODEPORTS", False),
         ({"nodeport_addresses": "127.0.0.0/8"}, "-d 127.0.0.1 -j KUBE-NODEPORTS", True),
+        (
+            {"nodeport_addresses": "0.0.0.0/0"},
+            "-m addrtype --dst-type LOCAL -j KUBE-NODEPORTS",
+            True,
+        ),
     ],
 )
 def test_which_addresses_have_node_ports(settings: dict[str, str], end: str, sysctl: bool) -> None:
