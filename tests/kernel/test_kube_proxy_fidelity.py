@@ -10,11 +10,14 @@ the tests are skipped.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import fidelitynode
 import pytest
+import servicecases
 from fidelitynode import OurNode, RealNode
 from fidelityrules import difference, with_newer_comments
 from randomclusters import History, empty
@@ -23,6 +26,9 @@ from testbed.cluster.backends import Statuses
 from testbed.cluster.model import Cluster
 from testbed.errors import MissingError
 from testbed.go import build
+from testbed.objects import parse
+from testbed.proxy.contract import modes
+from testbed.spec import apply, resolve
 
 pytestmark = pytest.mark.kernel
 
@@ -30,6 +36,13 @@ MODES = ("iptables", "nftables")
 SEEDS = 20
 STEPS = 10
 PROTOCOLS = ("TCP", "UDP")
+SETTINGS: tuple[dict[str, str], ...] = (
+    {"masquerade_all": "true"},
+    {"detect_local": "false"},
+    {"localhost_nodeports": "false"},
+    *({"nodeport_addresses": ranges} for ranges in ("192.168.0.0/16", "0.0.0.0/0", "10.0.0.0/8")),
+    {"nodeport_addresses": "127.0.0.0/8,192.168.1.0/24"},
+)
 
 
 class Pair:
@@ -93,14 +106,25 @@ def _objects(cluster: Cluster) -> str:
     return "\n".join(json.dumps(item) for item in items)
 
 
-@pytest.fixture(scope="module", params=MODES)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+@contextmanager
+def pair_of(mode: str, cluster: Cluster, renames: bool = False, **settings: str) -> Iterator[Pair]:
+    """See :class:`Pair`; skips where there is no kube-proxy, or not the privilege."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
     try:
-        made = Pair(request.param, empty(), renames=True)
+        made = Pair(mode, cluster, renames, **settings)
     except MissingError as error:
         pytest.skip(str(error))
-    yield made
-    made.close()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module", params=MODES)
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with pair_of(request.param, empty(), renames=True) as made:
+        yield made
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -109,3 +133,40 @@ def test_random_clusters(pair: Pair, seed: int) -> None:
     for number, (cluster, statuses) in enumerate(history.steps(STEPS)):
         pair.cluster = cluster
         pair.become(cluster, statuses, f"seed {seed}, cluster {number}", number == STEPS - 1)
+
+
+KNOWN = [(m, s) for m in MODES for s in SETTINGS if s.keys() <= modes.get(m).settings.keys()]
+
+
+@pytest.mark.parametrize(("mode", "settings"), KNOWN, ids=str)
+def test_settings(mode: str, settings: dict[str, str]) -> None:
+    with pair_of(mode, empty(), renames=True, **settings) as pair:
+        for number, (cluster, statuses) in enumerate(History(99, empty(), PROTOCOLS).steps(3)):
+            pair.become(cluster, statuses, f"cluster {number}", number == 2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("group", servicecases.GROUPS, ids=lambda group: group.name)
+def test_cases(mode: str, group: servicecases.Group) -> None:
+    """kube-proxy's own test cases, one after the other, and all at once."""
+    if not group.scenarios():
+        pytest.skip(f"{servicecases.FILE} is not there")
+    chosen = dict(setting.split("=", 1) for setting in group.settings_for(mode))
+    bare = resolve(servicecases.TOPOLOGY, proxy=mode).cluster
+    cases = servicecases.cases(group, mode)
+    clusters = [apply(bare, parse(case.manifest, group.name)) for case in cases]
+    every = "\n---\n".join(case.manifest for case in cases)
+    clusters.append(apply(bare, parse(every, "all cases")))
+    with pair_of(mode, bare, **chosen) as pair:
+        for number, cluster in enumerate(clusters):
+            pair.become(cluster, {}, f"{group.name}, case {number}", fresh=True)
+            # The next may have the same node port, and kube-proxy would leave its comment.
+            pair.become(bare, {}, f"{group.name}, after case {number}")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_kernel_parameters(mode: str) -> None:
+    with pair_of(mode, empty()) as pair:
+        pair.become(empty(), {}, "no Services")
+        real, ours = pair.sysctls()
+        assert real == ours
