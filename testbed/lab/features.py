@@ -54,6 +54,7 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "sockperf": ("sockperf", "latency"),
     "tcpdump": ("tcpdump", "captures"),
     "nginx": ("nginx-light", "the image nginx; Ingress"),
+    "haproxy": ("haproxy", "Ingress"),
     "busybox": ("busybox-static", "the image busybox"),
     "curl": ("curl", "the image curl"),
     "chromium": ("chromium", "looking at a report without a screen (optional)"),

@@ -1,0 +1,1 @@
+"""Ingress controllers: one module each (:mod:`testbed.ingress.contract`)."""

@@ -1,0 +1,146 @@
+"""No field of an Ingress gets a directive into nginx or HAProxy; the other Ingresses are served."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.ingress import quoting
+from tests.ingressattacks import ATTACKS, Attack, beside
+from tests.ingressproxy import Proxy, World, wait
+
+pytestmark = pytest.mark.kernel
+_SPECIAL = "\"'\\{};#$%[]()|&<>*?~^ !,=:`/@"
+
+
+@pytest.fixture(scope="module", params=["nginx", "haproxy"])
+def proxy(request: pytest.FixtureRequest) -> Iterator[Proxy]:
+    if not shutil.which(request.param, path="/usr/sbin:/usr/bin"):
+        pytest.skip(f"{request.param} is not on this machine")
+    with Proxy(request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    found = World()
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_an_attack_is_refused_or_harmless(proxy: Proxy, world: World, attack: Attack) -> None:
+    beside(attack, world)
+    found = proxy.routing(world.state())
+    said = [str(problem) for problem in found.problems]
+    if not (attack.nginx and "haproxy" in proxy.controller.needs):
+        assert bool(said) == bool(attack.message)
+        assert all(one.startswith("Ingress default/attack: ") for one in said)
+        assert not attack.message or any(attack.message in one for one in said)
+    proxy.load(found)
+    assert proxy.get("victim.test", "/x").service == "b"
+    for path in ("/leak", "/leak/passwd", "/y", "/"):
+        for host in ("attack.test", "victim.test", "other.test"):
+            answer = proxy.get(host, path)
+            assert b"pwned" not in answer.body
+            assert answer.status in (200, 404), (host, path)
+            assert answer.service in {"attack.test": ("a", None), "victim.test": ("b",)}.get(
+                host, (None,)
+            )
+
+
+def test_a_path_of_odd_characters_is_served_as_it_is(proxy: Proxy, world: World) -> None:
+    attack = next(one for one in ATTACKS if one.name == "path-with-semicolon-is-only-that")
+    beside(attack, world)
+    proxy.apply(world.state())
+    path = attack.manifest["spec"]["rules"][0]["http"]["paths"][0]["path"]
+    assert proxy.get("attack.test", f"{path}/below").service == "a"
+    assert proxy.get("attack.test", "/x").status == 404
+
+
+def texts() -> list[str]:
+    """Many texts of characters that mean something somewhere; the same each time."""
+    choose = random.Random(6)  # noqa: S311 - of no secret
+    letters = _SPECIAL * 3 + "abtnrxZ09éß"
+    return ["".join(choose.choices(letters, k=choose.randint(0, 12))) for _ in range(400)]
+
+
+def nginx_answers(folder: str, found: list[str]) -> str:
+    """A configuration of nginx that answers with each text."""
+    rules = (
+        f"location = /{i} {{ return 200 {quoting.nginx('<' + text + '>')}; }}"
+        for i, text in enumerate(found)
+    )
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{name}_temp_path {folder}/{name};\n" for name in temporary)
+    return f"""user root; pid {folder}/pid; error_log stderr; daemon off; events {{}}
+http {{ access_log off; {paths} server {{ listen unix:{folder}/socket;
+{chr(10).join(rules)}
+}} }}
+"""
+
+
+def haproxy_answers(folder: str, found: list[str]) -> str:
+    """A configuration of HAProxy that answers with each text, of even numbers by a format."""
+    rules = (
+        f"http-request return status 200 content-type text/plain {kind}string "
+        f"{quote('<' + text + '>')} if {{ path /{i} }}"
+        for i, text in enumerate(found)
+        for kind, quote in [[("lf-", quoting.haproxy_format), ("", quoting.haproxy)][i % 2]]
+    )
+    return f"""defaults
+  mode http
+  timeout client 60s
+frontend f
+  bind unix@{folder}/socket
+{chr(10).join(rules)}
+"""
+
+
+@pytest.mark.parametrize("program", ["nginx", "haproxy"])
+def test_what_is_quoted_is_given_back(program: str) -> None:
+    """Written by the quoting functions, read by the real program, asked for by its number."""
+    if not shutil.which(program, path="/usr/sbin:/usr/bin"):
+        pytest.skip(f"{program} is not on this machine")
+    # nginx has no escape for a dollar sign where variables are meant.
+    found = [text.replace("$", "S") if program == "nginx" else text for text in texts()]
+    with tempfile.TemporaryDirectory(prefix="quoting-") as folder:
+        file = Path(folder, "configuration")
+        made = nginx_answers if program == "nginx" else haproxy_answers
+        file.write_text(made(folder, found))
+        argv = [f"/usr/sbin/{program}"]
+        argv += (
+            ["-e", "stderr", "-c", str(file)] if program == "nginx" else ["-db", "-f", str(file)]
+        )
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as process:
+            try:
+                wait(lambda: process.poll() is not None or Path(folder, "socket").exists(), program)
+                got = [ask(f"{folder}/socket", f"/{i}") for i in range(len(found))]
+            finally:
+                process.terminate()
+    assert got == [f"<{text}>" for text in found]
+
+
+def ask(path: str, what: str) -> str:
+    """The body of an answer on a unix socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        connection.connect(path)
+        connection.sendall(f"GET {what} HTTP/1.0\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+@pytest.mark.parametrize("quote", [quoting.nginx, quoting.haproxy, quoting.haproxy_format])
+@pytest.mark.parametrize("character", ["\n", "\r", "\0", "\t", "\x7f", "\x1b"])
+def test_control_characters_cannot_be_quoted(quote: object, character: str) -> None:
+    assert callable(quote)
+    with pytest.raises(ValueError, match="control character"):
+        quote(f"a{character}b")
