@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from testbed.cluster.discovery import Discovery
 from testbed.cluster.proxyview import Seen, proxy_view
 from testbed.errors import LabError
-from testbed.lab import conntrack, ipvs, nftnetlink
+from testbed.lab import conntrack, ipvs, nftnetlink, relay
 from testbed.lab.executor import Executor
 from testbed.lab.netns import NetNs
 from testbed.lab.servicehealth import ServiceHealth
@@ -27,6 +27,7 @@ from testbed.plan.model import Sysctl
 from testbed.proxy.contract import Forget, IptablesRestore, Nft, Step
 from testbed.proxy.ipvs import Ipvs
 from testbed.proxy.program import NodeProgram
+from testbed.proxy.relay import Relay
 
 
 class Proxies:
@@ -144,6 +145,8 @@ def carry_out(netns: NetNs, step: Step) -> None:
         conntrack.forget(netns.name, step)
     elif isinstance(step, Ipvs):
         ipvs.carry_out(netns, step)
+    elif isinstance(step, Relay):
+        relay.carry_out(netns, step)
     elif isinstance(step, Nft) and nftnetlink.commit(netns.name, step.commands):
         return  # nft itself would ask for every chain first
     else:

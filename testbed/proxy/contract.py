@@ -26,6 +26,7 @@ from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.plan.model import NamespacePlan, Sysctl
 from testbed.proxy.ipvs import Ipvs
 from testbed.proxy.nft import Command, text
+from testbed.proxy.relay import Relay
 from testbed.registry import Registry
 
 
@@ -74,7 +75,7 @@ class Forget:
     node_ports: Mapping[int, frozenset[tuple[str, int]]]
 
 
-Step = IptablesRestore | Nft | Ipvs | Sysctl | Forget
+Step = IptablesRestore | Nft | Ipvs | Relay | Sysctl | Forget
 """One thing to be done on a node; steps are done in their order, each of them whole or not at all.
 A large load may be several steps."""
 

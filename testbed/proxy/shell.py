@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from testbed.plan.model import Sysctl
 from testbed.plan.shell import netns
-from testbed.proxy import ipvsshell
+from testbed.proxy import ipvsshell, relayshell
 from testbed.proxy.contract import IptablesRestore, Nft, Step
 from testbed.proxy.ipvs import Ipvs
+from testbed.proxy.relay import Relay
 
 
 def render(steps: Mapping[str, tuple[Step, ...]]) -> str:
@@ -36,3 +37,5 @@ def _step(name: str, step: Step) -> Iterator[str]:
         yield f"{inside} nft -f - <<'RULES'\n{step.text}RULES"
     elif isinstance(step, Ipvs):
         yield from ipvsshell.render(name, step)
+    elif isinstance(step, Relay):
+        yield from relayshell.render(name, step)
