@@ -168,8 +168,8 @@ def _rules(name: str, item: m.IptablesRules) -> Iterator[str]:
 
 def _file(name: str, item: m.File) -> Iterator[str]:
     path = PurePosixPath(item.path)
-    own = f"/etc/netns/{netns(name)}"
-    target = path if name == m.FABRIC else own / path.relative_to("/etc")
+    shared = name == m.FABRIC or not path.is_relative_to("/etc")  # `ip netns exec` swaps /etc only
+    target = path if shared else f"/etc/netns/{netns(name)}" / path.relative_to("/etc")
     yield f"mkdir -p {target.parent}"
     yield f"cat > {target} <<'FILE'\n{item.content}FILE"
 

@@ -18,9 +18,6 @@ from testbed.proxy import options
 from testbed.proxy.contract import ProxyNode, Step
 from testbed.proxy.kubeproxy import PROGRAM, BackEnd, configuration
 
-_FOLDER = "/run/kube-proxy"
-_CONFIG, _KUBECONFIG = f"{_FOLDER}/config.yaml", f"{_FOLDER}/kubeconfig.yaml"
-
 
 class KubeProxyMode:
     """The contract's parts, for one back end.
@@ -65,14 +62,14 @@ class KubeProxyMode:
 
     def runs(self, node: ProxyNode) -> NamespacePlan:
         """kube-proxy and its files; it asks the API on the node itself."""
-        server = f"http://127.0.0.1:{kubeconfig.PORT}"
+        folder, server = f"/run/{PROGRAM}/{node.name}", f"http://127.0.0.1:{kubeconfig.PORT}"
+        config, client = f"{folder}/config.yaml", f"{folder}/kubeconfig.yaml"
         files = (
-            File(_CONFIG, configuration(node, self._back_end, _KUBECONFIG)),
-            File(_KUBECONFIG, kubeconfig.text("lab", server)),
+            File(config, configuration(node, self._back_end, client)),
+            File(client, kubeconfig.text("lab", server)),
         )
-        return NamespacePlan(
-            files=files, daemons=(Daemon(PROGRAM, (PROGRAM, f"--config={_CONFIG}")),)
-        )
+        daemon = Daemon(PROGRAM, (PROGRAM, f"--config={config}"))
+        return NamespacePlan(files=files, daemons=(daemon,))
 
     def service(
         self, node: ProxyNode, name: ServicePortName, info: ServicePortInfo, chosen: Categorized
