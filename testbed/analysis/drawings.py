@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from testbed.analysis.curves import curves
 from testbed.analysis.figures import samples
 from testbed.analysis.gaps import gaps
 from testbed.analysis.heatmap import heatmap
 from testbed.analysis.overview import overview
 from testbed.analysis.results import Results
 
-KINDS = OVERVIEW, FAILURES, TRAFFIC, SAMPLES = ("overview", "failures", "traffic", "samples")
+OVERVIEW, FAILURES, TRAFFIC, SCALING, SAMPLES = (
+    "overview", "failures", "traffic", "scaling", "samples",
+)  # fmt: skip
+KINDS = OVERVIEW, FAILURES, TRAFFIC, SCALING, SAMPLES
 """The kinds of figures, in the order of the report."""
 
 
@@ -24,7 +28,7 @@ class Drawing:
 
     Attributes:
         kind: What it shows: one of the kinds above.
-        title: Which one of its kind: a topology, a setting; empty for an only one.
+        title: Which one of its kind: a topology, a scenario, a setting; empty for an only one.
         figure: The figure.
     """
 
@@ -50,5 +54,8 @@ def _all(results: Results) -> Iterator[tuple[str, str, Figure | None]]:
     yield FAILURES, "", gaps(results.failures, results.modes)
     for one in results.traffic:
         yield TRAFFIC, one.topology, heatmap(one) if one.spreads else None
+    for name in dict.fromkeys(one.table.scenario for one in results.scalings):
+        own = [one for one in results.scalings if one.table.scenario == name]
+        yield SCALING, name, curves(own, results.modes)
     for section in results.sections:
         yield SAMPLES, section.title, samples(section, results.samples, results.modes)

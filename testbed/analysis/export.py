@@ -5,6 +5,7 @@
     overview.svg, overview.pdf     the headline metrics as ratios to node to node
     failures.svg, .pdf             how long traffic stood still, by event
     traffic-TOPOLOGY.svg, .pdf     how uplinks were used
+    scaling-SCENARIO.svg, .pdf     what grows with a number, such as that of Services
     samples-SETTING.svg, .pdf      every sample of each setting
     summary.tex                    the medians as a table (booktabs)
     summary.csv                    one row per cell and metric, in base units

@@ -52,6 +52,7 @@ class MetricTable:
         scenario: The scenario's name.
         metric: The metric's name.
         better: ``higher``, ``lower`` or ``none``.
+        unit: The base unit of its values.
         scale: What all its numbers are shown in.
         parameters: The names of what makes a setting.
         paths: The columns, the baseline first.
@@ -61,6 +62,7 @@ class MetricTable:
     scenario: str
     metric: str
     better: str
+    unit: str
     scale: units.Scale
     parameters: Sequence[str]
     paths: Sequence[str]
@@ -171,6 +173,7 @@ def _table(
         scenario=scenario,
         metric=metric,
         better=records[0]["better"],
+        unit=records[0]["unit"],
         scale=units.scale((record["median"] for record in records), records[0]["unit"]),
         parameters=_settings(names),
         paths=known + [path for path in found if path not in known],

@@ -110,6 +110,7 @@ def _scenarios(results: Results) -> list[dict[str, Any]]:
             "name": name,
             "judged": [(s, _blocks(s, judged=True)) for s in own if _blocks(s, judged=True)],
             "explains": _explains(own),
+            "scalings": [one for one in results.scalings if one.table.scenario == name],
             "zero": [
                 units.metric(one.metric)
                 for one in results.tables

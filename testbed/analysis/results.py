@@ -17,6 +17,7 @@ from testbed.analysis import (
     headlines,
     layout,
     ports,
+    scaling,
     setup,
     traffic,
 )
@@ -41,6 +42,8 @@ class Results:
         failures: How long traffic stood still, by event.
         traffic: How uplinks were used, by topology.
         drops: What ports dropped.
+        samples: The rows of each cell, in the order of the summary.
+        scalings: What grows with a number.
     """
 
     folders: Sequence[Path]
@@ -56,6 +59,7 @@ class Results:
     traffic: Sequence[traffic.Traffic]
     drops: Sequence[drops.Drop]
     samples: Sequence[pd.DataFrame]
+    scalings: Sequence[scaling.Scaling]
 
 
 def read(folders: Sequence[Path]) -> Results:
@@ -82,6 +86,7 @@ def read(folders: Sequence[Path]) -> Results:
         headlines=headlines.headlines(tables, headlines.chosen(environments)),
         modes=layout.mode_names(tables),
         samples=samples,
+        scalings=scaling.scalings(tables, samples),
         failures=failures.events(tables, samples, events.names(environments)),
         traffic=[]
         if counters is None

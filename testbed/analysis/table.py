@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 import pandas as pd
 
 from testbed.analysis import frames, units
 from testbed.analysis.layout import Line, arrange
+from testbed.analysis.scaling import Scaling, scalings
 from testbed.analysis.sections import Section, sections
 from testbed.analysis.summary import summary
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 _PIPE_WIDTH = 200  # a pipe has no width: wide enough that nothing is folded
-_ASCII = {units.TIMES: "x", "±": "+-", "µ": "u", units.NONE: "-", "∞": "inf"}
+_ASCII = {"²": "2", units.TIMES: "x", "±": "+-", "µ": "u", units.NONE: "-", "∞": "inf"}
 _LEGEND = f"""\
 Median, half of its 95 % interval, and after {units.TIMES} the ratio to the same traffic node to
 node, or direct ({units.TIMES}{units.NONE} where that is too near zero to divide by)."""
@@ -48,10 +51,29 @@ def print_table(frame: pd.DataFrame, file: TextIO | None = None) -> None:
         console.print(section.title, style="bold")
         console.print(_grid(section, signs))
         console.print()
+    _print_slopes(console, scalings(tables, list(frames.cells(frame).values())), signs)
     for scenario in dict.fromkeys(table.scenario for table in tables if table.zero):
         zero = [one.metric for one in tables if one.zero and one.scenario == scenario]
         console.print(f"{scenario}, zero throughout: {', '.join(map(units.metric, zero))}\n")
     console.print(_LEGEND.translate(signs))
+
+
+def _print_slopes(console: Console, found: Sequence[Scaling], signs: dict[int, str]) -> None:
+    """The slopes of what grows with a number, a table for each scenario."""
+    from rich.table import Table
+
+    for name in dict.fromkeys(one.table.scenario for one in found):
+        grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for title in ("metric", "mode", "path", "slope", "R²"):
+            grid.add_column(title.translate(signs), no_wrap=True)
+        for one in found:
+            for place, growth in enumerate(one.growths if one.table.scenario == name else ()):
+                title = "" if place else f"{units.metric(one.table.metric)} [{one.unit}]"
+                row = (title, growth.mode, growth.name, one.slope(growth), one.determined(growth))
+                grid.add_row(*(text.translate(signs) for text in row))
+        console.print(f"{name}: slopes of straight lines", style="bold")
+        console.print(grid)
+        console.print()
 
 
 def _lacking(encoding: str) -> dict[int, str]:
