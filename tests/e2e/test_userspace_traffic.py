@@ -6,6 +6,7 @@ nothing; a Service without endpoints takes connections of TCP and closes them, a
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
@@ -117,6 +118,32 @@ def test_a_change_and_a_relay_that_has_died(running: RunningLab) -> None:
 
 
 AT = (("10.96.9.30", 80), (NODE, 30030))
+
+
+SESSION = """
+import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+    link.settimeout(5)
+    link.connect(("10.96.9.9", 80))
+    for pause in (0.0, 0.05, 0.05, 0.05, 0.6):
+        time.sleep(pause)
+        link.send(b"hostname")
+        print(link.recv(2048).decode())
+"""
+
+
+def test_a_session_of_udp_ends_when_nothing_is_sent(running: RunningLab) -> None:
+    """After 250 ms it is the next endpoint's turn, though the client's port is the same."""
+    *during, after = running.exec("default/asker", sys.executable, "-c", SESSION).split()
+    assert len(set(during)) == 1
+    assert {*during, after} == {"local-3", "remote-2"}
+
+
+def test_what_the_suite_of_services_says(running: RunningLab) -> None:
+    """It is what no process between client and endpoint can do that fails."""
+    done = running.run("conformance", "--suite", "services", "-o", "json", code=1)
+    failed = {one["name"] for one in json.loads(done.stdout)["checks"] if not one["passed"]}
+    assert failed == {"cluster-ip-tcp", "cluster-ip-udp", "no-endpoints"}
 
 
 ECHO = f"""\
