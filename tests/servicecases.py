@@ -23,15 +23,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from labs import RunningLab, StartLab
 from servicetraffic import ADDRESSES, LOCAL, NODE, PODS, REMOTE, Flow, check, prepare
 from servicetraffic import service as manifest
 
+from testbed.go import build
+
 FILE = Path(__file__).parents[2] / "shared" / "conformance" / "service.json"
+REAL = "kube-proxy"
 TOPOLOGY = str(Path(__file__).with_name("two-addresses.yaml"))
 SECOND = "192.168.1.11"
 SOURCES = {"10.0.0.2": "pod", "192.168.0.2": "node", "127.0.0.1": "localhost"}
 NODES = {"192.168.0.2": NODE, "192.168.1.2": SECOND, "127.0.0.1": "127.0.0.1"}
+
+ABSENT = "needs kube-proxy: python -m testbed.go.build kube-proxy"
+MODES = (
+    "iptables",
+    "nftables",
+    "nftables-flat",
+    *(
+        pytest.param(
+            mode,
+            marks=pytest.mark.skipif(not (build.find(REAL) or build.compiler()), reason=ABSENT),
+        )
+        for mode in ("kube-proxy-iptables", "kube-proxy-nftables")
+    ),
+)
+"""The proxy modes that need no virtual machine and know all that the file asks for."""
 
 PRIMARY_ONLY = "node ports are at the node's first address only, and not at 127.0.0.1"
 NOT_ON_LOCALHOST = "node ports are not at 127.0.0.1"
@@ -76,7 +95,7 @@ class Group:
 
     def settings_for(self, mode: str) -> tuple[str, ...]:
         """``--set`` of a lab with a mode."""
-        return self.settings + (self.iptables_only if mode == "iptables" else ())
+        return self.settings + (self.iptables_only if kind_of(mode) == "iptables" else ())
 
 
 GROUPS = (

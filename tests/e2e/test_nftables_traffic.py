@@ -6,13 +6,11 @@ answers otherwise than iptables, this has the answer.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from labs import RunningLab, StartLab
-from scipy.stats import chisquare
 from servicetraffic import LOCAL, NODE, SECOND, Flow, ask, check, prepare, service
 from test_service_traffic import FLOWS, SERVICES
 
@@ -81,23 +79,6 @@ def test_a_pod_reaches_itself_through_its_service(running: RunningLab) -> None:
     [[outcome]] = ask(running, "default/local-3", [probe])
     assert outcome[:2] == ["answered", "local-3"]
     assert outcome[2] != LOCAL["local-3"]
-
-
-def test_endpoints_are_chosen_alike(running: RunningLab) -> None:
-    """Chi-square at 1 %: 3 endpoints, 3,000 connections.
-
-    An even choice is rejected once in a hundred times, so it is only uneven if that is so thrice.
-    """
-    probe = {"protocol": "TCP", "address": "10.96.9.10", "port": 80, "tries": 1, "want": []}
-    seen = []
-    while len(seen) < 3:
-        outcomes = ask(running, "pod", [{**probe, "copies": 3000}])
-        counts = Counter(found[0][1] for found in outcomes)
-        assert set(counts) == {"local-1", "remote-0", "remote-1"}
-        if chisquare(list(counts.values())).pvalue > 0.01:
-            return
-        seen.append(counts)
-    pytest.fail(f"{seen}")
 
 
 def test_a_client_stays_at_its_endpoint_whichever_address_it_uses(running: RunningLab) -> None:

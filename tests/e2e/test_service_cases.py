@@ -1,20 +1,19 @@
 """The packet flows of kube-proxy's own tests, by real connections, in each proxy mode.
 
-What they are and how they are mapped to a lab is in :mod:`servicecases`.
+What they are and how they are mapped to a lab is in :mod:`servicecases`; ``ipvs`` is in
+``tests/vm``.
 """
 
 from __future__ import annotations
 
 import pytest
 from labs import StartLab
-from servicecases import FILE, GROUPS, Group, wrong
+from servicecases import FILE, GROUPS, MODES, Group, wrong
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not there"),
 ]
-
-MODES = ("iptables", "nftables", "nftables-flat")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from labs import RunningLab, StartLab
-from scipy.stats import chisquare
 from servicetraffic import LOCAL, NODE, PODS, SECOND, Flow, ask, check, prepare, service
 
 pytestmark = pytest.mark.e2e
@@ -136,23 +134,6 @@ def test_a_pod_reaches_itself_through_its_service(running: RunningLab) -> None:
     [[outcome]] = ask(running, "default/local-3", [probe])
     assert outcome[:2] == ["answered", "local-3"]
     assert outcome[2] != LOCAL["local-3"]
-
-
-def test_endpoints_are_chosen_alike(running: RunningLab) -> None:
-    """Chi-square at 1 %: 3 endpoints, 3,000 connections.
-
-    An even choice is rejected once in a hundred times, so it is only uneven if that is so thrice.
-    """
-    probe = {"protocol": "TCP", "address": "10.96.9.10", "port": 80, "tries": 1, "want": []}
-    seen: list[Counter[str]] = []
-    while len(seen) < 3:
-        outcomes = ask(running, "pod", [{**probe, "copies": 3000}])
-        counts = Counter(found[0][1] for found in outcomes)
-        assert set(counts) == {"local-1", "remote-0", "remote-1"}
-        if chisquare(list(counts.values())).pvalue > 0.01:
-            return
-        seen.append(counts)
-    pytest.fail(f"{seen}")
 
 
 def changing(running: RunningLab, *servers: str, protocol: str = "TCP", **spec: object) -> None:
