@@ -31,6 +31,10 @@ SERVICES = [
         externalIPs=["203.0.113.1"],
     ),
     service("nobody", [], clusterIP="10.96.9.5"),
+    service(
+        "healthy", ["local-0"], clusterIP="10.96.9.6", type="LoadBalancer",
+        externalTrafficPolicy="Local", healthCheckNodePort=30500,
+    ),
     service("datagrams", ["local-3"], "UDP", clusterIP="10.96.9.9"),
 ]  # fmt: skip
 FLOWS = (
@@ -92,6 +96,15 @@ def test_nothing_of_the_lab_is_loaded_beside_it(running: RunningLab) -> None:
     table = running.exec("node/n2", "nft", "-j", "list", "tables")
     names = {one["table"]["name"] for one in json.loads(table)["nftables"] if "table" in one}
     assert ("KUBE-PROXY-CANARY" in rules) != ("kube-proxy" in names)
+
+
+@needs_kube_proxy
+def test_it_says_itself_which_node_has_endpoints(running: RunningLab) -> None:
+    argv = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}")
+    codes = [
+        running.exec("external/client", *argv, f"http://192.168.0.1{node}:30500") for node in (1, 2)
+    ]
+    assert codes == ["200", "503"]
 
 
 @needs_kube_proxy
