@@ -20,6 +20,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,14 +56,18 @@ class Dump(NamedTuple):
     """What is compared of a back end.
 
     Attributes:
-        argv: Prints the rules.
-        form: Makes a form of them.
-        fenced: Whether printed rules have the fence of a number.
+        argvs: Print the rules.
+        form: Makes a form of what each of them has printed.
+        fenced: Whether what the first has printed has the fence of a number.
+        twice: Whether the fence may be there before other rules are: then another one is put up,
+            which is programmed after all of the first one's, and what is compared leaves fences
+            out.
     """
 
-    argv: tuple[str, ...]
-    form: Callable[[str], rules.Form]
+    argvs: tuple[tuple[str, ...], ...]
+    form: Callable[..., rules.Form]
     fenced: Callable[[str, int], bool]
+    twice: bool = False
 
 
 def _in_iptables(saved: str, number: int) -> bool:
@@ -75,9 +80,25 @@ def _in_nftables(listed: str, number: int) -> bool:
     return there and f'"addr": "{FENCE_END}", "port": {20000 + number}' in listed
 
 
+def _in_ipvs(saved: str, number: int) -> bool:
+    start = f"-a -t {FENCE_IP}:{10000 + number} -r {FENCE_END}:{20000 + number} "
+    return start in saved
+
+
 DUMPS: Mapping[str, Dump] = {
-    "iptables": Dump(("iptables-save",), rules.iptables, _in_iptables),
-    "nftables": Dump(("nft", "-j", "list", "ruleset", "ip"), rules.nftables, _in_nftables),
+    "iptables": Dump((("iptables-save",),), rules.iptables, _in_iptables),
+    "nftables": Dump((("nft", "-j", "list", "ruleset", "ip"),), rules.nftables, _in_nftables),
+    "ipvs": Dump(
+        (
+            ("ipvsadm", "-Sn"),
+            ("ipset", "save"),
+            ("iptables-save",),
+            ("ip", "-o", "-4", "address", "show", "dev", "kube-ipvs0"),
+        ),
+        partial(rules.ipvs, FENCE_IP),
+        _in_ipvs,
+        twice=True,
+    ),
 }
 
 
@@ -196,6 +217,10 @@ class RealNode(Node):
             with self.log.open("wb") as log, self.netns.entered():
                 self._process = subprocess.Popen(self._argv, stdout=log, stderr=log)
         self._await()
+        if self._dump.twice:
+            self._number += 1
+            found = self._tell(cluster, statuses)
+            self._await()
         return found
 
     def _tell(self, cluster: Cluster, statuses: Statuses) -> Discovery:
@@ -207,7 +232,7 @@ class RealNode(Node):
     def _await(self) -> None:
         """Waits until the fence is there."""
         end = time.monotonic() + PATIENCE
-        while not self._dump.fenced(self.run(*self._dump.argv), self._number):
+        while not self._dump.fenced(self.run(*self._dump.argvs[0]), self._number):
             left = end - time.monotonic()
             assert self._process is not None
             assert left > 0 and self._process.poll() is None, self.log.read_text()[-8000:]
@@ -267,4 +292,4 @@ def proxy_node_of(cluster: Cluster, mode: str, settings: Mapping[str, str]) -> P
 def form(node: Node, back_end: str) -> rules.Form:
     """The rules of a node."""
     dump = DUMPS[back_end]
-    return dump.form(node.run(*dump.argv))
+    return dump.form(*(node.run(*argv) for argv in dump.argvs))

@@ -17,6 +17,11 @@ nftables
     - Where ports of Services get other names: the port's name in the comment of an element whose
       key and verdict stay. kube-proxy leaves the old one (:func:`with_newer_comments`).
     - The tables of other families: a kube-proxy keeps IPv6 where the kernel has it.
+ipvs
+    - As for iptables; the order of servers, sets and their entries; the random ``initval`` of sets.
+    - Rules about sets that are empty: kube-proxy leaves them out, and they match nothing.
+    - Endpoints of the node that are not used, in ``KUBE-LOOP-BACK`` (:func:`without_unready`).
+    - Sets for IPv6.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ LAST = "NOTE: this must be the last rule in this chain"
 _COUNTED = re.compile(r" -m nfacct --nfacct-name\s+\S+")
 _LOCALHOST = "localhost_nps_accepted_pkts"
 _COMMENT = "  # "
+_RANDOM = re.compile(r" initval \S+")
 
 
 def iptables(saved: str) -> Form:
@@ -148,6 +154,34 @@ def _without(what: dict[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+def ipvs(fence: str, servers: str, sets: str, saved: str, addresses: str) -> Form:
+    """The form of what these print.
+
+    Args:
+        fence: The address of the fence, which is left out.
+        servers: ``ipvsadm -Sn``.
+        sets: ``ipset save``.
+        saved: ``iptables-save``.
+        addresses: ``ip -o -4 address show dev kube-ipvs0``.
+    """
+    entries = [_RANDOM.sub("", line) for line in sets.splitlines() if "KUBE-6-" not in line]
+    empty = {line.split()[1] for line in entries} - {
+        line.split()[1] for line in entries if line.startswith("add ")
+    }
+    rules = (line for line in iptables(saved) if not empty & set(line.split()))
+    form = [f"server {line}" for line in sorted(servers.splitlines())]
+    form += [f"set {line}" for line in sorted(entries)]
+    form += [f"address {line.split()[3]}" for line in sorted(addresses.splitlines())]
+    return [line for line in (*form, *rules) if fence not in line]
+
+
+def without_unready(real: Form, ours: Form) -> Form:
+    """kube-proxy's form without those entries of ``KUBE-LOOP-BACK`` that ours has not."""
+    known = set(ours)
+    loops = "set add KUBE-LOOP-BACK "
+    return [line for line in real if line in known or not line.startswith(loops)]
 
 
 def difference(real: Form, ours: Form) -> str:
