@@ -142,7 +142,9 @@ class Node:
     def run(self, *argv: str) -> str:
         """What a command prints."""
         with self.netns.entered():
-            return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(argv)}: {done.stderr}"
+        return done.stdout
 
     def sysctls(self) -> dict[str, str]:
         """The kernel parameters of the namespace that proxies have to do with."""

@@ -22,7 +22,7 @@ from testbed.cluster.backends import Statuses
 from testbed.cluster.model import Cluster
 from testbed.go import build
 
-PROTOCOLS = ("TCP", "UDP")
+PROTOCOLS = ("TCP", "TCP", "UDP", "SCTP")
 
 
 class Pair:
