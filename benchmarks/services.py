@@ -1,150 +1,232 @@
 """How long does it take to program Services, until a connection gets through?
 
-Each repeat does the same with every proxy mode, one after the other, in a namespace of its own: all
-Services at once; then one Service more, an endpoint of it more, and that Service less, several
-times. The Service that comes has its endpoints in the namespace itself, so that a connection to its
-cluster IP tells that it is there. What is printed are medians::
+Three ways of the same Services in one run, each in a namespace of its own: our modes; the bare tool
+with the same rules (``iptables-restore``; ``nft -f`` in transactions of several sizes, the best of
+which counts; for one Service more in nftables, the kernel alone with the transaction); and the real
+kube-proxy of the same back end, which an API tells the same objects::
 
-    sudo .venv/bin/python benchmarks/services.py --services 10000 --repeats 3 nftables nftables-flat
+    sudo .venv/bin/python benchmarks/services.py --services 10000
 
-``work`` is what the mode itself takes (Python), the rest is the tools' and the kernel's.
+For each: from nothing until a connection to the last Service gets through (of kube-proxy: from its
+start), and one Service more until a connection to it does (of kube-proxy: from when the API is
+told). Then the median of new connections' time, with these Services and with a hundredth of them.
+What is printed are medians, how many times as long as ours the others take, and the targets.
+
+kube-proxy has its default settings: it waits a second after each sync before the next one begins.
+Without it (``python -m testbed.go.build kube-proxy``), or with ``--no-real``, its column is empty.
+``nftables-flat`` is beside kube-proxy's nftables mode.
 """
 
 from __future__ import annotations
 
 import argparse
-import socket
-import statistics
-import subprocess
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
-from testbed.cluster.serviceview import Endpoint, ProxyView, ServicePortInfo, ServicePortName
-from testbed.lab.netns import NetNs
-from testbed.lab.proxies import carry_out
-from testbed.proxy.contract import ProxyNode, modes
-from testbed.proxy.program import NodeProgram
+from servicenode import NEW, NEW_IP, Ours, Real, last, made, tool, view, with_new
 
-ADDRESS, PORT = "192.0.2.11", 8080
-NEW = ServicePortName("default", "new", "", "TCP")
+from testbed.cluster.serviceview import ProxyView
+from testbed.go import build
+from testbed.proxy.contract import ProxyNode, Step
+from testbed.proxy.modes import _flatbase, _nftbase, _nftload
+
 ROUNDS = 5  # changes of each kind in a repeat
-PATIENCE = 5.0  # seconds
+REAL_ROUNDS = 3
+CONNECTIONS = 500
+CHUNKS = (250, 1000, 2500, 10_000)  # ports of a transaction of the bare tool
+SMALL = 100  # how many times less Services for the other latency
+
+Found = dict[str, list[float]]
 
 
-class Node:
-    """A namespace with one proxy.
+class Target(NamedTuple):
+    """What must hold.
 
-    Args:
-        mode: Name of the proxy mode.
+    Attributes:
+        bare: Ours takes at most so many times as long as the bare tool.
+        seconds: Ours takes at most so long.
+        real: kube-proxy takes at least so many times as long as ours.
     """
 
-    def __init__(self, mode: str) -> None:
-        found = modes.get(mode)
-        self._netns = NetNs.make("node/n1")
-        with self._netns.entered():
-            for words in (
-                ("address", "add", f"{ADDRESS}/32", "dev", "lo"),
-                ("link", "set", "lo", "up"),
-                ("route", "add", "default", "dev", "lo", "src", ADDRESS),
-            ):
-                subprocess.run(["ip", *words], check=True)
-            self._server = socket.create_server((ADDRESS, PORT))
-        self._program = NodeProgram(found, ProxyNode("n1", (ADDRESS,), settings=found.settings))
-
-    def become(self, view: ProxyView, names: set[ServicePortName] | None) -> tuple[float, float]:
-        """Programs a view; the seconds of the mode's work, and of all."""
-        with self._netns.entered():
-            start = time.perf_counter()
-            steps, after = self._program.update(view, names)
-            worked = time.perf_counter()
-            for step in steps:
-                carry_out(self._netns, step)
-            done = time.perf_counter()
-        self._program = after
-        return worked - start, done - start
-
-    def connect(self, address: str) -> float:
-        """The seconds until a connection gets through."""
-        with self._netns.entered():
-            start = time.perf_counter()
-            with socket.create_connection((address, 80), timeout=PATIENCE):
-                found = time.perf_counter() - start
-            self._server.accept()[0].close()
-        return found
-
-    def close(self) -> None:
-        """Ends the server and the namespace."""
-        self._server.close()
-        self._netns.close()
+    bare: float | None = None
+    seconds: float | None = None
+    real: float | None = None
 
 
-def _view(services: int, endpoints: int) -> ProxyView:
-    infos, ends = {}, {}
-    for i in range(services):
-        name = ServicePortName("default", f"svc-{i}", "", "TCP")
-        infos[name] = ServicePortInfo(f"10.{100 + (i >> 16)}.{i >> 8 & 255}.{i & 255}", 80, "TCP")
-        first = i * endpoints
-        ends[name] = tuple(
-            Endpoint(f"10.244.{n // 250 % 250}.{n % 250 + 1}", 8080 + n // 62500, "n1")
-            for n in range(first, first + endpoints)
+TARGETS = {
+    ("iptables", "full"): Target(1.3, None, 15),
+    ("iptables", "+1 Service"): Target(1.3, None, 20),
+    ("nftables", "full"): Target(1.2, None, 3),
+    ("nftables", "+1 Service"): Target(1.5, None, 50),
+    ("nftables-flat", "full"): Target(None, 1.0, 30),
+    ("nftables-flat", "+1 Service"): Target(None, 0.010, 300),
+}
+
+
+def ours(mode: str, wanted: ProxyView) -> Iterator[tuple[str, float]]:
+    """What is measured, and seconds, of one of our modes."""
+    many, more = len(wanted.services), with_new(wanted, 2)
+    with made(Ours(mode)) as node:
+        work, full = node.become(wanted, None)
+        yield from (("full", full + node.connect(last(many))), ("full, our part", work))
+        for i in range(ROUNDS + 1):  # the first makes an index, and warms up
+            work, took = node.become(more, {NEW})
+            took += node.connect(NEW_IP)
+            if i:
+                yield from (("+1 Service", took), ("+1 Service, our part", work))
+            gone = node.become(wanted, {NEW})[1]
+            if i:
+                yield from (("-1 Service", gone), ("bare +1 Service", node.bare(more, {NEW})))
+                node.become(wanted, {NEW})
+        yield from (("latency", one) for one in node.latencies(last(many), CONNECTIONS))
+    small = view(max(1, many // SMALL), 2)
+    with made(Ours(mode)) as node:
+        node.become(small, None)
+        address = last(len(small.services))
+        yield from (("latency, few", one) for one in node.latencies(address, CONNECTIONS))
+
+
+def bare(mode: str, wanted: ProxyView, chunk: int) -> float:
+    """The seconds that the bare tool takes for all rules."""
+    with made(Ours(mode)) as node:
+        steps, node.program = node.program.update(wanted)
+        if chunk:
+            steps = _chunked(mode, node, chunk)
+        return float(node.load(steps, tool))
+
+
+def _chunked(mode: str, node: Ours, chunk: int) -> tuple[Step, ...]:
+    base = _flatbase if mode == "nftables-flat" else _nftbase
+    known: ProxyNode = node.program.node
+    fragments = node.program.fragments or {}
+    return _nftload.full(base.table(known), fragments, chunk, _nftbase.hooks())
+
+
+def real(back_end: str, wanted: ProxyView, program: Path) -> Iterator[tuple[str, float]]:
+    """The same of kube-proxy."""
+    many, more = len(wanted.services), with_new(wanted, 2)
+    with made(Real(back_end, program)) as node:  # type: ignore[arg-type]
+        node.serve(wanted)
+        yield "full", _timed(lambda: (node.start(), node.until(last(many))))
+        for _ in range(REAL_ROUNDS):
+            yield "+1 Service", _timed(lambda: (node.add(more), node.until(NEW_IP)))
+            node.remove()
+            node.until(NEW_IP, there=False)
+        yield from (("latency", one) for one in node.latencies(last(many), CONNECTIONS))
+
+
+def _timed(job: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def _collected(results: Found, measured: Callable[[], Iterator[tuple[str, float]]]) -> None:
+    """Measures in a thread of its own, which ends with the namespaces that it is in."""
+    with ThreadPoolExecutor(1) as pool:
+        for row, seconds in pool.submit(lambda: list(measured())).result():
+            results[row].append(seconds)
+
+
+def _measure(
+    modes: list[str], wanted: ProxyView, repeats: int, program: Path | None
+) -> dict[str, Found]:
+    """Column (mode, or ``real`` and back end) → row → seconds."""
+    found: dict[str, Found] = defaultdict(lambda: defaultdict(list))
+    best: dict[str, int] = {}
+    for repeat in range(repeats):
+        for mode in modes:
+            _say(f"{mode}, {repeat + 1} of {repeats}")
+            _collected(found[mode], lambda mode=mode: ours(mode, wanted))
+            tried = [best[mode]] if mode in best else [0] if mode == "iptables" else CHUNKS
+            took = {
+                c: _bare(mode, wanted, c) for c in tried if c <= len(wanted.services) or c == 250
+            }
+            best[mode] = min(took, key=lambda c: took[c])
+            found[mode]["bare full"].append(took[best[mode]])
+    for back_end in dict.fromkeys(_back_end(mode) for mode in modes) if program else ():
+        _say(f"kube-proxy, {back_end}")
+        _collected(found[f"real {back_end}"], lambda b=back_end: real(b, wanted, program))
+    return found
+
+
+def _bare(mode: str, wanted: ProxyView, chunk: int) -> float:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(bare, mode, wanted, chunk).result()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _back_end(mode: str) -> str:
+    return mode.removesuffix("-flat")
+
+
+def _print(mode: str, mine: Found, theirs: Mapping[str, list[float]]) -> bool:
+    """The table of a mode; whether all targets are met, as far as there is something beside it."""
+    print(f"\n{mode:24}{'ours':>12}{'bare tool':>24}{'kube-proxy':>26}")
+    met = True
+    for row in ("full", "full, our part", "+1 Service", "+1 Service, our part", "-1 Service"):
+        own, target = median(mine[row]), TARGETS.get((mode, row), Target())
+        cells, good = [_seconds(own)], [target.seconds is None or own <= target.seconds]
+        for other, wanted, above in (
+            (mine.get(f"bare {row}"), target.bare, True),
+            (theirs.get(row), target.real, False),
+        ):
+            text = ""
+            if other:
+                ratio = own / median(other) if above else median(other) / own
+                text = (
+                    f"{_seconds(median(other))} x{ratio:.2f}"
+                    if above
+                    else f"{_seconds(median(other))} x{ratio:.0f}"
+                )
+                if wanted is not None:
+                    text += f" ({'≤' if above else '≥'} {wanted:g})"
+                    good.append(ratio <= wanted if above else ratio >= wanted)
+            cells.append(text)
+        if target.seconds is not None:
+            cells[0] += f" (≤ {_seconds(target.seconds)})"
+        met = met and all(good)
+        print(
+            f"{row:24}{cells[0]:>12}{cells[1]:>24}{cells[2]:>26}{'' if all(good) else '   missed'}"
         )
-    return ProxyView(infos, ends)
+    for row in ("latency", "latency, few"):
+        other = f"{median(theirs[row]) * 1e6:.0f} µs" if theirs.get(row) else ""
+        print(
+            f"{'connection, p50' + row[7:]:24}{median(mine[row]) * 1e6:9.0f} µs{'':24}{other:>26}"
+        )
+    return met
 
 
-def _with(view: ProxyView, endpoints: int) -> ProxyView:
-    """And one Service more, with endpoints of which the first answers if it is the only one."""
-    info = ServicePortInfo("10.96.0.1", 80, "TCP")
-    ends = tuple(Endpoint(ADDRESS, PORT + i, "n1") for i in range(endpoints))
-    services = {**view.services, NEW: info}
-    return ProxyView(services, {**view.endpoints, NEW: ends})
-
-
-def measure(mode: str, view: ProxyView) -> Iterator[tuple[str, float]]:
-    """What is measured, and seconds, of one mode."""
-    node = Node(mode)
-    with closing(node):
-        work, everything = node.become(view, None)
-        yield from (("full", everything), ("full, work", work))
-        for _ in range(ROUNDS):
-            work, took = node.become(_with(view, 1), {NEW})
-            yield from (("+1 Service", took), ("+1 Service, work", work))
-            yield "+1 Service, connected", took + node.connect("10.96.0.1")
-            yield "+1 endpoint", node.become(_with(view, 2), {NEW})[1]
-            yield "-1 endpoint", node.become(_with(view, 1), {NEW})[1]
-            yield "-1 Service", node.become(view, {NEW})[1]
-
-
-def _measured(mode: str, view: ProxyView) -> list[tuple[str, float]]:
-    return list(measure(mode, view))
-
-
-def _print(found: Mapping[str, Mapping[str, list[float]]]) -> None:
-    rows = list(next(iter(found.values())))
-    print(f"{'[ms]':24}" + "".join(f"{mode:>16}" for mode in found))
-    for row in rows:
-        medians = (statistics.median(found[mode][row]) * 1e3 for mode in found)
-        print(f"{row:24}" + "".join(f"{median:16.1f}" for median in medians))
+def _seconds(value: float) -> str:
+    return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
 
 
 def main() -> None:
     """Reads the command line, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("modes", nargs="*", default=["nftables", "nftables-flat"])
+    every = ["iptables", "nftables", "nftables-flat"]
+    parser.add_argument("modes", nargs="*", default=every)
     parser.add_argument("--services", type=int, default=10_000)
     parser.add_argument("--endpoints", type=int, default=2, help="of each Service")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="of ours and the bare tools")
+    parser.add_argument("--no-real", action="store_true", help="without kube-proxy")
     given = parser.parse_args()
-    view = _view(given.services, given.endpoints)
-    found: dict[str, dict[str, list[float]]] = {mode: defaultdict(list) for mode in given.modes}
-    for _ in range(given.repeats):
-        for mode, results in found.items():
-            with ThreadPoolExecutor(1) as pool:  # the thread that enters the namespace ends with it
-                for row, seconds in pool.submit(_measured, mode, view).result():
-                    results[row].append(seconds)
-    _print(found)
+    wanted = view(given.services, given.endpoints)
+    program = None if given.no_real else build.find("kube-proxy")
+    found = _measure(given.modes, wanted, given.repeats, program)
+    few = max(1, given.services // SMALL)
+    print(f"{given.services} Services of {given.endpoints} endpoints; few: {few}")
+    met = [_print(m, found[m], found.get(f"real {_back_end(m)}", {})) for m in given.modes]
+    print("\nEvery target is met." if all(met) else "\nA target is missed.")
 
 
 if __name__ == "__main__":
