@@ -1,8 +1,9 @@
-"""Asking what a probe asks: HTTP and TCP from the pod's node, commands in the container.
+"""Asking what a probe asks: HTTP, TCP and gRPC from the pod's node, commands in the container.
 
 An answer is good, bad, or none at all: a question that could not be put (a port's name that nobody
 knows, a program that is not there) is put three times and then forgotten, as the kubelet does it.
-Source: ``pkg/kubelet/prober/prober.go``, ``pkg/probe/http``, ``pkg/probe/tcp``, ``pkg/probe/exec``.
+Source: ``pkg/kubelet/prober/prober.go``, ``pkg/probe/http``, ``pkg/probe/tcp``, ``pkg/probe/exec``,
+``pkg/probe/grpc``.
 
 A socket belongs to the network namespace in which it was made, so the event loop's thread enters
 the node's for no more than that; no thread and no process waits for an answer.
@@ -19,12 +20,12 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from testbed.lab import httpprobe, join, syscalls
+from testbed.lab import grpcprobe, httpprobe, join, syscalls
 from testbed.lab.containers import Program
 from testbed.lab.processes import ended, spawn
 from testbed.lab.readiness import GOOD, Answer, Unasked
 from testbed.objects import Container, expand
-from testbed.objects.probe import Exec, HttpGet, Probe, TcpSocket
+from testbed.objects.probe import Exec, Grpc, HttpGet, Probe, TcpSocket
 
 _TRIES = 3
 _AT_ONCE = 64
@@ -78,6 +79,9 @@ class Prober:
             return await self._exec(handler, seconds)
         if isinstance(handler, HttpGet):
             return await self._get(handler, seconds)
+        if isinstance(handler, Grpc):
+            target = (self.address, self._port(handler.port))
+            return await grpcprobe.check(target, handler.service, seconds, self._socket)
         return await self._connect(handler, seconds)
 
     def _port(self, port: int | str) -> int:

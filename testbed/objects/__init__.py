@@ -29,7 +29,7 @@ from testbed.objects.meta import ADDRESS_ANNOTATION, Metadata, requested_address
 from testbed.objects.namespace import Namespace
 from testbed.objects.pod import Pod
 from testbed.objects.podspec import Container, ContainerPort, PodSpec
-from testbed.objects.probe import Exec, HttpGet, Probe, TcpSocket
+from testbed.objects.probe import Exec, Grpc, HttpGet, Probe, TcpSocket
 from testbed.objects.secret import Secret
 from testbed.objects.service import Service, ServicePort, ServiceSpec
 from testbed.objects.source import Source
@@ -45,6 +45,7 @@ __all__ = [
     "Endpoints",
     "EnvVar",
     "Exec",
+    "Grpc",
     "HttpGet",
     "Ingress",
     "IngressBackend",

@@ -73,6 +73,8 @@ def _container(container: Manifest) -> None:
         _fill(container[name], _PROBE)
         if "httpGet" in container[name]:
             _fill(container[name]["httpGet"], _HTTP_GET)
+        if "grpc" in container[name]:
+            container[name]["grpc"].setdefault("service", "")
 
 
 def _containers(spec: Manifest) -> list[Manifest]:

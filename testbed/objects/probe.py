@@ -1,8 +1,7 @@
 """Probes of containers: what is asked, how often, and how many answers count.
 
 Rules and words as in ``pkg/apis/core/validation/validation.go`` (``validateProbe``,
-``validateHandler``); the defaults are in :mod:`testbed.objects.poddefaults`. Probes by gRPC are
-refused: a pod whose probe nobody asks would be ready when it is not.
+``validateHandler``); the defaults are in :mod:`testbed.objects.poddefaults`.
 """
 
 from __future__ import annotations
@@ -70,6 +69,23 @@ class Exec:
 
 
 @dataclass(frozen=True, slots=True)
+class Grpc:
+    """A call of gRPC's health service (``grpc.health.v1.Health/Check``) that says SERVING.
+
+    Attributes:
+        port: A number, at the pod's address.
+        service: Whose health is asked for; empty for that of the server.
+    """
+
+    port: int
+    service: str
+
+
+Handler = HttpGet | TcpSocket | Exec | Grpc
+"""What a probe asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """A probe.
 
@@ -84,7 +100,7 @@ class Probe:
             pod's own.
     """
 
-    handler: HttpGet | TcpSocket | Exec
+    handler: Handler
     initial_delay_seconds: int
     period_seconds: int
     timeout_seconds: int
@@ -108,13 +124,15 @@ class Probe:
         )
 
 
-def _handler(manifest: Mapping[str, Any]) -> HttpGet | TcpSocket | Exec:
+def _handler(manifest: Mapping[str, Any]) -> Handler:
     if "exec" in manifest:
         return Exec(tuple(manifest["exec"]["command"]))
     if "httpGet" in manifest:
         get = manifest["httpGet"]
         headers = tuple((header["name"], header["value"]) for header in get.get("httpHeaders", ()))
         return HttpGet(get["port"], get["path"], get.get("host", ""), get["scheme"], headers)
+    if "grpc" in manifest:
+        return Grpc(manifest["grpc"]["port"], manifest["grpc"]["service"])
     return TcpSocket(manifest["tcpSocket"]["port"], manifest["tcpSocket"].get("host", ""))
 
 
@@ -151,9 +169,6 @@ def _validate_handler(handler: Manifest, kind: str, path: Path, findings: Findin
     if kind == "exec":
         if not handler.get("command"):
             findings.required((*path, "command"))
-        return
-    if kind == "grpc":
-        findings.forbidden(path, "is not served by this lab: take httpGet, tcpSocket or exec")
         return
     findings.invalid((*path, "port"), handler["port"], names.port_reference(handler["port"]))
     if kind != "httpGet":

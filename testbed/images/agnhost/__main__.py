@@ -10,6 +10,7 @@ MODULES = {
     "netexec": "netexec",
     "serve-hostname": "servehostname",
     "connect": "connect",
+    "grpc-health-checking": "grpchealth",
     "porter": "porter",
     "pause": "pause",
 }

@@ -13,6 +13,7 @@ from testbed.errors import InputError
 from testbed.objects import (
     EndpointSlice,
     Exec,
+    Grpc,
     HttpGet,
     Probe,
     Service,
@@ -191,10 +192,12 @@ def test_readiness_probes() -> None:
     get = {"port": 80, "path": "/ok", "host": "h", "scheme": "HTTPS", "httpHeaders": [header]}
     assert probe(httpGet=get).handler == HttpGet(80, "/ok", "h", "HTTPS", (("X-A", "b"),))
     assert probe(tcpSocket={"port": 80}).handler == TcpSocket(80, "")
+    assert probe(grpc={"port": 80}).handler == Grpc(80, "")
+    assert probe(grpc={"port": 80, "service": "a.B"}).handler == Grpc(80, "a.B")
     with pytest.raises(InputError) as caught:
-        probe(grpc={"port": 80})
-    refused = "spec.containers[0].readinessProbe.grpc: Forbidden: is not served by this lab"
-    assert refused in str(caught.value)
+        probe(grpc={"port": 0})
+    wrong = "spec.containers[0].readinessProbe.grpc.port: Invalid value: 0: must be between 1 and"
+    assert wrong in str(caught.value)
     times = {"initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3}
     counts = {"successThreshold": 4, "failureThreshold": 5}
     assert probe(exec={"command": ["a", "b"]}, **times, **counts) == Probe(
