@@ -14,7 +14,9 @@ import http.client
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from subprocess import Popen
 
 from testbed.errors import LabError
@@ -23,16 +25,34 @@ from testbed.lab import inotify, kubeproxylook
 from testbed.lab.apiserver import ApiServer
 from testbed.lab.executor import Executor
 from testbed.lab.hosts import Daemons
-from testbed.lab.kubeproxylook import Log, Page
+from testbed.lab.kubeproxylook import Log, Page, Sync
 from testbed.lab.ledger import Ledger
 from testbed.proxy.kubeproxy import METRICS, PROGRAM
 
 PATIENCE = 180.0
 """Seconds that all kube-proxies have; a full sync of 10,000 Services takes a good part of them."""
 
-_AGAIN = 0.02  # seconds until what the log does not tell is looked at again
+_AGAIN = 0.02  # seconds until what no log tells is looked at again
+_QUIET = (
+    1.0  # seconds until the same, if all that is missing is the end of a sync, which a log tells
+)
 _ANSWER = 30.0  # seconds for one answer over HTTP
 _SERVED = "/api/v1/namespaces?limit=1&resourceVersionMatch=NotOlderThan&resourceVersion="
+
+
+@dataclass
+class _Look:
+    """What was last seen of a kube-proxy.
+
+    Attributes:
+        page: Its metrics, if by them it was done.
+        sync: The last sync that had ended.
+        syncing: Whether there must be another one.
+    """
+
+    page: Page | None = None
+    sync: Sync | None = None
+    syncing: bool = False
 
 
 class KubeProxies:
@@ -65,14 +85,14 @@ class KubeProxies:
             return
         end = time.monotonic() + PATIENCE
         with inotify.writes(log.path for log in self._logs.values()) as wait:
-            self._await_api(end)
-            seen: dict[str, Page] = {}
-            while waiting := [host for host in self._hosts if not self._done(host, seen)]:
+            self._await_api(end, wait)
+            looks = {host: _Look() for host in self._hosts}
+            while looks := {h: look for h, look in looks.items() if not self._done(h, look)}:
                 if time.monotonic() > end:
-                    raise LabError(self._late(waiting[0]))
-                wait(_AGAIN)
+                    raise LabError(self._late(next(iter(looks))))
+                wait(_QUIET if all(look.syncing for look in looks.values()) else _AGAIN)
 
-    def _await_api(self, end: float) -> None:
+    def _await_api(self, end: float, wait: Callable[[float], None]) -> None:
         """Waits until the API's process has all versions, and so has sent what is new."""
         for plural in ("nodes", "services", "endpointslices"):
             self._ledger.current(plural)
@@ -81,20 +101,24 @@ class KubeProxies:
         while self._get(self._hosts[0], PORT, path) is None:
             if time.monotonic() > end:
                 raise LabError(f"the API does not answer in {PATIENCE:.0f} s")
+            wait(_AGAIN)
 
-    def _done(self, host: str, seen: dict[str, Page]) -> bool:
+    def _done(self, host: str, look: _Look) -> bool:
         """Whether a kube-proxy has done what it was told, for the second time in a row."""
-        process = self._processes[host, PROGRAM]
+        process, log = self._processes[host, PROGRAM], self._logs[host]
         if self._ended(host, process):
             return True
-        log = self._logs[host]
         with suppress(OSError):
-            text = None if kubeproxylook.unread(process.pid) else self._metrics(host)
             log.look()
-            before, now = seen.pop(host, None), kubeproxylook.page(text) if text else None
-            if now is not None and kubeproxylook.done(now, log.sync):
-                seen[host] = now
-                return now == before or self._done(host, seen)
+            if look.syncing and log.sync == look.sync:
+                return False
+            before, look.page, look.sync, look.syncing = look.page, None, log.sync, False
+            text = None if kubeproxylook.unread(process.pid) else self._metrics(host)
+            if text is not None:
+                now = kubeproxylook.page(text)
+                look.syncing = not kubeproxylook.done(now, log.sync)
+                look.page = None if look.syncing else now
+                return look.page is not None and (now == before or self._done(host, look))
         return False
 
     def _ended(self, host: str, process: Popen[bytes]) -> bool:
