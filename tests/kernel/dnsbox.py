@@ -90,6 +90,9 @@ class DnsBox:
             [*self._enter, *argv], capture_output=True, text=True, timeout=60, check=False
         )
 
+    def popen(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*self._enter, *argv], **options)
+
     def inside(self, work: Callable[[], Result]) -> Result:
         """What a function returns that a thread in the namespace calls."""
         found: list[Result] = []

@@ -6,6 +6,8 @@ Own cases, and those of the shared data where these are there.
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +18,8 @@ from dnsbox import Answer, DnsBox
 
 from testbed.dns.resolvconf import ResolvConf
 from testbed.go import build
+from testbed.measure import dnsperf
+from testbed.measure.process import Flow
 
 pytestmark = [
     pytest.mark.kernel,
@@ -123,3 +127,26 @@ def test_a_short_external_name_costs_a_question_for_each_search_domain(
     assert addresses == ["203.0.113.9"]
     assert asked == [*(f"bank.example.com.{d}." for d in domains), "bank.example.com."]
     assert boxes("own").resolve("bank.example.com.", file)[1] == ["bank.example.com."]
+
+
+class _Boxed:
+    """The part of a lab that a tool's runner needs."""
+
+    def __init__(self, box: DnsBox) -> None:
+        self._box = box
+
+    def popen(self, _: str, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return self._box.popen(argv, **options)
+
+
+@pytest.mark.skipif(shutil.which("dnsperf") is None, reason="there is no dnsperf")
+def test_dnsperf_measures(boxes: Boxes, tmp_path: Path) -> None:
+    flow = Flow(_Boxed(boxes("own")), "client", "client", "127.0.0.1")  # type: ignore[arg-type]
+    names = [f"bank.example.com.{domain}" for domain in ("svc.lab.test", "lab.test")]
+    paced = dnsperf.run(flow, [*names, "bank.example.com"], tmp_path, 1, paced=True)
+    found = dnsperf.lookups(paced.answers, [*names, "bank.example.com"])
+    assert 0 < len(found) <= dnsperf.PACE / 3 + 1
+    assert all(0 < seconds < 3 for seconds in found)
+    fast = dnsperf.run(flow, [CART], tmp_path, 0.5, paced=False)
+    assert fast.rate > paced.rate
+    assert fast.answers == ()
