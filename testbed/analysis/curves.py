@@ -22,7 +22,8 @@ from testbed.analysis.theme import PAPER, SOFT
 
 _COLUMNS = 2
 _PANEL, _HEAD, _BOTTOM, _LEFT, _GAP, _RIGHT = 168, 24, 46, 54, 62, 20  # pixels
-_DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+_Dash = tuple[float, tuple[float, ...]]
+_DASHES: tuple[_Dash | None, ...] = (None, (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 _LOGARITHMIC = 30.0  # from this ratio of the largest to the smallest on
 
 
@@ -66,7 +67,8 @@ def _dashes(figure: Figure, names: Sequence[str], top: float) -> None:
     )  # fmt: skip
 
 
-def _dash(place: int) -> str | tuple[float, tuple[float, ...]]:
+def _dash(place: int) -> _Dash | None:
+    """The dashes of a line; None for a solid one."""
     return _DASHES[place % len(_DASHES)]
 
 

@@ -125,7 +125,7 @@ def _parameter(table: MetricTable) -> str | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not pd.isna(value)
+    return isinstance(value, int | float | np.number) and not math.isnan(float(value))
 
 
 def _growths(
