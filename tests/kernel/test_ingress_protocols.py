@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,19 @@ def test_many_hosts_of_one_shape(proxy: Proxy, world: World) -> None:
     assert proxy.get("h300.test").status == 404
     text = Path(proxy.setting.folder, "nginx.conf")
     assert not text.exists() or text.read_text().count("    server {") == 3
+
+
+def test_an_endpoint_that_is_gone_costs_no_request(proxy: Proxy, world: World) -> None:
+    """Before anybody knows: its connections are refused, and the next endpoint is taken."""
+    world.service("a", [80], endpoints=2)
+    gone = world.backends["a"][0]
+    gone.shutdown()
+    gone.server_close()
+    world.add(ingress("one", ("x.test", "/", "a")))
+    proxy.apply(world.state())
+    begin = time.monotonic()
+    assert {proxy.get("x.test", body=b"a").status for _ in range(20)} == {200}
+    assert time.monotonic() - begin < 10  # none waits a second before it is tried again
 
 
 def test_a_broken_backend_is_502_or_503(proxy: Proxy, world: World) -> None:

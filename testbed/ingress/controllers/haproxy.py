@@ -141,6 +141,8 @@ def _maps(routing: Routing, backends: _Backends, numbers: Mapping[str, int]) -> 
         if host:
             maps.hosts.append(f"{host} {number}")
         for route in site.routes:
+            if route.kind == "regex":  # there is none without the annotations for it
+                continue
             backend = backends.of(route)
             if route.kind == "exact":
                 maps.exact.append(f"{number}{route.path} {backend}")
