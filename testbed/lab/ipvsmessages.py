@@ -72,10 +72,14 @@ def _generic(family: int, command: int, attributes: bytes, flags: int = 0) -> by
 
 
 def make_set(name: str, kind: str) -> bytes:
-    """The message that makes a set; one of the same type may be there already."""
+    """The message that makes a set; one of the same type may be there already.
+
+    Its revision is the last that kernels and ipset(8) have had since 2014 (skbinfo): the tool does
+    not list sets of revisions that it does not know, and of ``hash`` types it knows no 0.
+    """
     everything = attribute(4 | _BIG, b"\0\0") + attribute(5 | _BIG, b"\xff\xff")
-    data = everything if kind == "bitmap:port" else b""
-    body = _set(name) + attribute(3, kind.encode() + b"\0") + attribute(4, b"\0")
+    data, revision = (everything, b"\3") if kind == "bitmap:port" else (b"", b"\5")
+    body = _set(name) + attribute(3, kind.encode() + b"\0") + attribute(4, revision)
     body += attribute(5, bytes((socket.AF_INET,))) + attribute(7 | _NESTED, data)
     return message(CREATE, _CREATE_FLAG, body)
 
