@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 TESTBED = (sys.executable, "-m", "testbed")
 """The command."""
 
+_PATIENCE = 120.0  # seconds for a command
+_BUILDING = 900.0  # seconds for `up`, which builds a real component if it is the first to need it
 _numbers = itertools.count(1)
 
 
@@ -57,7 +59,7 @@ class RunningLab:
             input=text,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=_BUILDING if argv[0] == "up" else _PATIENCE,
             check=False,
         )
         said = f"testbed {' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
