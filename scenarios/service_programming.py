@@ -4,11 +4,13 @@
 with next to no Services so many (``services``) are applied at once, with two endpoints each:
 ``full`` is the time from then until every client has got through to the first, the middle and the
 last of them. Then one Service more is applied, with one endpoint (``service``), and then a second
-endpoint for it (``endpoint``), which the client must be answered by. The time counts
-from the moment at which the lab is told, as by ``testbed apply``, so reading and checking of the
-objects is in it: ``…-applied`` is when the lab has answered. A proxy mode of this project is done
-by then; a real kube-proxy learns of the change by its watch, and ``…-after`` is how much later than
-the answer the last client got through (0 if it was before it).
+endpoint for it (``endpoint``), which the client must be answered by. The time counts from the
+moment at which the lab is told, as by ``testbed apply``, so reading and checking of the objects is
+in it. ``…-applied`` is when the lab has answered, which is when every proxy has said that it is
+done; ``…-after`` is how much later than that the last client got through (0 if it was not). Of the
+modes of this project the lab tells the parts: ``…-plan``, from the call until its proxies began,
+``…-rules``, until they had worked out what to load on all nodes, and ``…-kernel``, until it was
+loaded.
 
 **Resolution.** A client tries once in a millisecond, each of its addresses in turns, or after a
 second once in a thousandth of the time that it has tried. ``resolution`` is the longest pause that
@@ -24,6 +26,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,11 @@ CHANGES = ("full", "service", "endpoint")
 THROUGH = {change: Metric(f"{change}-through", "s", "lower", {}) for change in CHANGES}
 APPLIED = {change: Metric(f"{change}-applied", "s", "none") for change in CHANGES}
 AFTER = {change: Metric(f"{change}-after", "s", "none") for change in CHANGES}
+PARTS = {
+    (change, part): Metric(f"{change}-{part}", "s", "none")
+    for change in CHANGES
+    for part in ("plan", "rules", "kernel")
+}
 RESOLUTION = Metric("resolution", "s", "none")
 
 LIMIT = 300.0
@@ -61,7 +69,8 @@ class ServiceProgramming:
     summary = "time from a change of Services until packets get through on every node"
     parameters: Mapping[str, Parameter] = {"services": _services.SIZES}
     metrics: tuple[Metric, ...] = (
-        *THROUGH.values(), *APPLIED.values(), *AFTER.values(), RESOLUTION, *cpu.METRICS,
+        *THROUGH.values(), *APPLIED.values(), *AFTER.values(), *PARTS.values(), RESOLUTION,
+        *cpu.METRICS,
     )  # fmt: skip
     needs: tuple[str, ...] = ()
     topologies: tuple[str, ...] = ()
@@ -159,6 +168,11 @@ class _Work:
         yield Reading(THROUGH[change], through)
         yield Reading(APPLIED[change], applied)
         yield Reading(AFTER[change], max(0.0, through - applied))
+        moments = self._made.lab.programmed()
+        if moments is not None and moments[0] >= start:
+            parts = pairwise((start, *moments))
+            for part, (early, late) in zip(("plan", "rules", "kernel"), parts, strict=True):
+                yield Reading(PARTS[change, part], late - early)
 
     def _what(self, change: str) -> tuple[list[dict[str, Any]], list[str], str]:
         """What is applied, which addresses are tried, and which answer counts."""

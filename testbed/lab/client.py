@@ -226,6 +226,15 @@ class Lab:
         """Waits until the lab is as it should be, after a repair; what is not when time is over."""
         return [str(problem) for problem in self.ask("settle", seconds=seconds)]
 
+    def programmed(self) -> tuple[float, float, float] | None:
+        """When the proxies last began, had worked out what to do, and had it in all kernels.
+
+        In seconds of CLOCK_MONOTONIC; None if the lab has no proxies of this project's, or they had
+        nothing to do yet.
+        """
+        found = self.ask("programmed")
+        return None if found is None else (found[0], found[1], found[2])
+
     def ports(self) -> list[dict[str, Any]]:
         """The counters of both ends of every link (:func:`testbed.lab.ports.ports`)."""
         return list(self.ask("ports"))

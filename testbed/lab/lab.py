@@ -123,6 +123,11 @@ class Lab:
         failed = [f"{kind} {target} has failed" for kind, target in self.faults.open]
         return failed + self.wait(seconds, max(SILENCE, self.faults.uncertain))
 
+    @property
+    def programmed(self) -> tuple[float, float, float] | None:
+        """When the proxies last did something (:attr:`testbed.lab.proxies.Proxies.last`)."""
+        return self._proxies.last
+
     def ports(self) -> list[dict[str, Any]]:
         """The counters of both ends of every link (:mod:`testbed.lab.ports`)."""
         return ports(self.spec.topology, self._executor)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from testbed.cluster.discovery import Discovery
@@ -37,6 +38,10 @@ class Proxies:
         programs: Namespace of each node → its program; with none nothing is ever done.
         executor: Enters namespaces.
         discover: Finds the Services and endpoints as they are now.
+
+    Attributes:
+        last: Of the last round that had something to do: when it began, when it had worked out what
+            to do, and when all kernels had it, in seconds of CLOCK_MONOTONIC; None for none yet.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Proxies:
         self._programs, self._executor, self._discover = dict(programs), executor, discover
         self._view: Seen | None = None
         self._health = ServiceHealth(executor, self._programs)
+        self.last: tuple[float, float, float] | None = None
         self._condition = threading.Condition()
         self._wanted = self._done = 0
         self._error: LabError | None = None
@@ -102,6 +108,7 @@ class Proxies:
 
     def _round(self) -> None:
         """Brings every node up to date."""
+        begun = time.monotonic()
         before, view = self._view, proxy_view(self._discover(), self._view)
         changed = None if before is None else view.changed(before)
         works, after = {}, {}
@@ -113,9 +120,11 @@ class Proxies:
             else:
                 self._programs[name] = after[name]
         self._view = view
+        worked = time.monotonic()
         try:
             if works:
                 self._executor.inside(works)
+                self.last = begun, worked, time.monotonic()
         finally:
             self._health.update(view, view.services if changed is None else changed)
 

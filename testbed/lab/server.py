@@ -99,6 +99,10 @@ def _ports(lab: Lab) -> Answer:
     return lab.ports(), []
 
 
+def _programmed(lab: Lab) -> Answer:
+    return lab.programmed, []
+
+
 def _outside(lab: Lab, where: int, descriptors: list[int]) -> Answer:
     return lab.api.open_outside(where, descriptors), []
 
@@ -121,6 +125,7 @@ VERBS: Mapping[str, Callable[..., Answer]] = {
     "faults": _faults,
     "settle": _settle,
     "ports": _ports,
+    "programmed": _programmed,
     "outside": _outside,
 }
 

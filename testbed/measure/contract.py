@@ -116,6 +116,12 @@ class LabHandle(Protocol):
     def settle(self, seconds: float) -> list[str]:
         """Waits until the lab is as it should be after a repair; what is not when time is over."""
 
+    def programmed(self) -> tuple[float, float, float] | None:
+        """When this project's proxies last began, had worked out their rules, and had loaded them.
+
+        In seconds of CLOCK_MONOTONIC; None where there are none, or they did nothing yet.
+        """
+
     def ports(self) -> list[dict[str, Any]]:
         """What both ends of every link have counted since the lab began.
 
