@@ -9,10 +9,10 @@ endpoints are in :mod:`~testbed.cluster.discovery`, what proxies see of both in
 :mod:`~testbed.cluster.serviceview`.
 """
 
-from testbed.cluster.apiservice import with_api
+from testbed.cluster.apiservice import delete, with_api
 from testbed.cluster.model import BoundPod, BoundService, Cluster, Node, Options
 from testbed.cluster.new import new
-from testbed.cluster.reconcile import apply, delete, held
+from testbed.cluster.reconcile import apply, held
 
 __all__ = [
     "BoundPod",

@@ -74,6 +74,7 @@ CASES = {
     "vxlan-balanced": ("twozone", "vxlan", {"nodes": "2", "lb": "bgp", "lb_pool": "192.0.2.0/28"}),
     "vxlan-sdn": ("sdn", "vxlan", {"nodes": "1", "spines": "1"}),
     "bgp-sdn-kernel": ("sdn", "bgp", {"nodes": "1", "datapath": "kernel"}),
+    "vxlan-dns": ("single", "vxlan", {"nodes": "2", "dns": "coredns"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
     "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
     "bgp-impaired": ("leafspine", "bgp", IMPAIRED),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from testbed import cluster as clusters
 from testbed.cluster.discovery import discover
 from testbed.dns import addon, internet
 from testbed.dns.corefile import Corefile
@@ -70,6 +71,24 @@ def test_the_api_is_a_service_where_services_are_carried() -> None:
     assert [e.addresses[0] for e in made.endpoints] == [n.address for n in cluster.nodes[:3]]
     assert made.ports[0].port == 6443
     assert API in found.endpoints
+
+
+@pytest.mark.parametrize("kind", ["Service", "Endpoints", "EndpointSlice"])
+def test_what_is_deleted_of_the_apis_service_comes_back(kind: str) -> None:
+    cluster = resolve(proxy="nftables").cluster
+    after = clusters.delete(cluster, [(kind, *API)])
+    for held in ("services", "endpoints", "endpoint_slices"):
+        assert getattr(after, held).keys() == getattr(cluster, held).keys()
+    assert after.services[API].service.spec.cluster_ips == ("10.96.0.1",)
+
+
+def test_somebodys_own_service_of_that_name_is_deleted() -> None:
+    text = (
+        "{apiVersion: v1, kind: Service, metadata: {name: kubernetes}, spec: {ports: [{port: 1}]}}"
+    )
+    cluster = resolve(objects=parse(text, "-")).cluster
+    assert API in cluster.services
+    assert API not in clusters.delete(cluster, [("Service", *API)]).services
 
 
 @pytest.mark.parametrize(
