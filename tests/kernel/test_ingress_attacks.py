@@ -14,7 +14,7 @@ import pytest
 
 from testbed.ingress import quoting
 from tests.ingressattacks import ATTACKS, Attack, beside
-from tests.ingressproxy import Proxy, World, wait
+from tests.ingressproxy import Proxy, World, ingress, wait
 
 pytestmark = pytest.mark.kernel
 _SPECIAL = "\"'\\{};#$%[]()|&<>*?~^ !,=:`/@"
@@ -54,6 +54,44 @@ def test_an_attack_is_refused_or_harmless(proxy: Proxy, world: World, attack: At
             assert answer.service in {"attack.test": ("a", None), "victim.test": ("b",)}.get(
                 host, (None,)
             )
+
+
+def test_the_largest_values_are_served(proxy: Proxy, world: World) -> None:
+    """Each as large as it may be; one that the program refuses would take all others with it."""
+    world.ingress_class("ours", "testbed/ingress", default=True)
+    world.service("a", [80])
+    host = ".".join(["h" * 63] * 3 + ["x" * 61])
+    path = "/" + "';$" * 341
+    sources = [f"10.{n // 256}.{n % 256}.0/24" for n in range(999)] + ["127.0.0.1"]
+    large = {
+        "whitelist-source-range": ",".join(sources),
+        "app-root": "/" + "a" * 1000,
+        "affinity": "cookie",
+        "session-cookie-name": "c" * 64,
+        "session-cookie-path": "/" + "p" * 255,
+    }
+    canary = {
+        "canary": "true",
+        "canary-by-header": "h" * 64,
+        "canary-by-header-value": "v." * 128,
+        "canary-by-cookie": "c." * 32,
+        "canary-weight": "999999999",
+        "canary-weight-total": "999999999",
+    }
+    world.secret("s", [host, f"*.{host[64:]}"])
+    tls = [(host, "s"), (f"*.{host[64:]}", "s")]
+    rules = [(host, path, "a"), (f"*.{host[64:]}", path, "a"), (host, "/" + "(a+)" * 255, "a")]
+    world.add(
+        ingress("one", *rules, annotations=large, tls=tls, kind="Exact"),
+        ingress("two", *rules, annotations=canary, kind="Exact"),
+        ingress("regex", ("r.test", "/" + "(a+)" * 255, "a"), annotations={"use-regex": "true"}),
+        ingress("victim", ("victim.test", "/", "a")),
+    )
+    found = proxy.apply(world.state())
+    assert {problem.ingress[1] for problem in found.problems} <= {"regex"}
+    assert proxy.get("victim.test").service == "a"
+    assert proxy.get(host, path, sni=host).service == "a"
+    assert proxy.get(host, path, sni=host, source="127.0.0.2").status in (200, 403)
 
 
 def test_a_path_of_odd_characters_is_served_as_it_is(proxy: Proxy, world: World) -> None:

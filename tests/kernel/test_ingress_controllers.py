@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -104,6 +105,27 @@ def test_hosts_and_paths(proxy: Proxy, world: World) -> None:
         ("other", "/all/x"): "c", ("other", "/"): "f", ("10.0.0.1", "/allx"): "f",
     }  # fmt: skip
     assert {key: served(proxy, *key) for key in asked} == asked
+
+
+def test_long_paths(proxy: Proxy, world: World) -> None:
+    """Around 255 bytes, which is all that nginx has for a path that is no expression."""
+    for name in ("a", "b", "c"):
+        world.service(name, [80])
+    sizes = (249, 250, 251, 254, 255, 256, 257, 513)
+    made = {size: "/" + "é".join("x" * 30 for _ in range(40)) for size in sizes}
+    paths = {size: text.encode()[:size].decode(errors="ignore") for size, text in made.items()}
+    for size, path in paths.items():
+        host, quoted = f"x{size}.test", quote(path)
+        world.add(ingress(f"p{size}", (host, quoted, "a"), (host, "/x", "c")))
+        world.add(ingress(f"e{size}", (host, quoted + "/deep/", "b"), kind="Exact"))
+    assert proxy.apply(world.state()).problems == ()
+    for size, path in paths.items():
+        host, quoted = f"x{size}.test", quote(path)
+        asked = {
+            quoted: "a", f"{quoted}/": "a", f"{quoted}/deep": "a", f"{quoted}/deep/": "b",
+            f"{quoted}/deep/er": "a", f"{quoted}y": 404, quote(path[:-1]): 404, "/x/y": "c", "/xx": 404,
+        }  # fmt: skip
+        assert {one: served(proxy, host, one) for one in asked} == asked, size
 
 
 def test_the_oldest_wins(proxy: Proxy, world: World) -> None:

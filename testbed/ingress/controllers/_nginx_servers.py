@@ -17,6 +17,10 @@ from testbed.ingress.model import Route, Site
 _BODY = 1 << 20
 """The largest body where nothing is said: nginx's own default, in bytes."""
 
+_LONGEST = 250
+"""The longest path that is no expression, in bytes: nginx keeps a length in one byte, and says
+nothing (``ngx_http_location_tree_node_t``)."""
+
 _NOT_FOUND = ("return 404;",)
 
 
@@ -132,7 +136,7 @@ def _without_slash(
 ) -> None:
     """What an exact path is without its last slash: nginx would redirect it to the one with it."""
     path = route.path.rstrip("/")
-    if route.kind == "exact" and path and path != route.path:
+    if route.kind == "exact" and path not in ("", route.path) and len(path.encode()) < _LONGEST:
         match = f"= {quoting.nginx(path)}"
         others = (
             r for r in site.routes if r.kind == "prefix" and f"{path}/".startswith(f"{r.path}/")
@@ -148,6 +152,9 @@ def _matches(route: Route) -> tuple[str, ...]:
     """A prefix is itself, and what is below it."""
     if route.kind == "regex":
         return (f"~* {quoting.nginx('^' + route.path)}",)
+    if len(route.path.encode()) > _LONGEST:
+        end = r"\z" if route.kind == "exact" else r"(?:/|\z)"
+        return (f"~ {quoting.nginx('^' + re.escape(route.path) + end)}",)
     if route.kind == "exact":
         return (f"= {quoting.nginx(route.path)}",)
     if not route.path:

@@ -24,6 +24,7 @@ from testbed.ingress.model import Affinity, Canary, Certificate, Endpoint, Optio
 from testbed.templates import render
 
 _PATH = "path,url_dec"
+_WORDS = 32  # of a line; HAProxy takes 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,10 @@ def _lines(options: Options, redirect: bool) -> list[str]:
         target = "https://%[var(txn.host)]%[pathq]"
         lines.append(f"http-request redirect code 308 location {target} unless {{ ssl_fc }}")
     if options.sources:
-        networks = " ".join(map(str, options.sources))
-        lines.append(f"http-request deny deny_status 403 unless {{ src {networks} }}")
+        for start in range(0, len(options.sources), _WORDS):
+            some = " ".join(map(str, options.sources[start : start + _WORDS]))
+            lines.append(f"acl allowed src {some}")
+        lines.append("http-request deny deny_status 403 unless allowed")
     if options.body_size:
         large = f"{{ req.body_size gt {options.body_size} }}"
         lines.append(f"http-request deny deny_status 413 if {large}")
