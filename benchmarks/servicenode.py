@@ -85,11 +85,11 @@ class Node:
                 subprocess.run(["ip", *some], check=True)
             self._server = socket.create_server(("0.0.0.0", PORT), backlog=1024)  # noqa: S104
 
-    def connect(self, address: str, patience: float = 5.0) -> float:
+    def connect(self, address: str, patience: float = 5.0, source: str = ADDRESSES[0]) -> float:
         """The seconds until a connection gets through."""
         with self.netns.entered():
             start = time.perf_counter()
-            with socket.create_connection((address, 80), timeout=patience):
+            with socket.create_connection((address, 80), patience, (source, 0)):
                 found = time.perf_counter() - start
             self._server.accept()[0].close()
         return found
@@ -245,8 +245,13 @@ class Real(Node):
             self._drain()
 
     def _through(self, address: str) -> bool:
+        """Whether a connection gets through.
+
+        One that does not is tracked as one to that very address for two minutes, so nothing else
+        may come from where these come from.
+        """
         try:
-            self.connect(address, TRY)
+            self.connect(address, TRY, ADDRESSES[1])
         except OSError:
             return False
         return True

@@ -92,6 +92,7 @@ class Proxies:
             with self._condition:
                 self._condition.wait_for(lambda: self._wanted > self._done)
                 wanted = self._wanted
+            first = self._view is None
             try:
                 self._round()
                 error = None
@@ -105,6 +106,8 @@ class Proxies:
             with self._condition:
                 self._done, self._error = wanted, error
                 self._condition.notify_all()
+            for program in self._programs.values() if first else ():
+                program.prepare()
 
     def _round(self) -> None:
         """Brings every node up to date."""

@@ -72,6 +72,11 @@ class NodeProgram:
         steps = self.mode.change(self.node, fragments, old, new)
         return (*steps, *stale), self._after(view, fragments)
 
+    def prepare(self) -> None:
+        """Has the mode make what it finds changes by; the first change need not wait for it."""
+        if self.fragments is not None:
+            self.mode.change(self.node, self.fragments, {}, {})
+
     def _difference(
         self, view: ProxyView, names: Iterable[ServicePortName]
     ) -> tuple[dict[ServicePortName, Any], dict[ServicePortName, Any]]:

@@ -1,8 +1,8 @@
 """From fragments to transactions: a full load in chunks, a change in one.
 
-A transaction grows more than linearly with what is in it where Services have chains of their own
-(the kernel looks a chain up by walking the list of those that the transaction has made), so a full
-load is cut into chunks. The hooks come last: until then packets see nothing of it.
+A transaction grows more than linearly with what is in it: tables of hashes become larger only after
+it, and sets are in lists that the kernel walks. So a full load is cut into chunks. The hooks come
+last: until then packets see nothing of it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ A packet to cluster IP 10.96.0.10, port 80, of Service ``default/web``::
 Other addresses and node ports lead to ``external-HASH-…`` first, which marks (policy Cluster), or
 sends what pods and the node sent to ``service-…`` and all else to ``local-…`` (policy Local).
 
-A change is one small transaction. A full load is one for each 500 ports: in one of 10,000 Services
+A change is one small transaction. A full load is one for each 250 ports: in one of 10,000 Services
 the kernel needs five times as long.
 
 Unlike kube-proxy, chains that are not needed any more are deleted at once, which kernels before 6.1
@@ -37,7 +37,7 @@ from testbed.proxy.modes._nftfragment import Affinity, Chain, Fragment
 from testbed.proxy.modes._nftport import Claims, Port, sources
 from testbed.proxy.nft import Element
 
-CHUNK = 500
+CHUNK = 250
 """Ports of a transaction of a full load."""
 
 

@@ -80,3 +80,16 @@ def test_without_a_proxy_nothing_is_done() -> None:
     for one in (view(TCP, A), view(TCP, B)):
         steps, program = program.update(one)
         assert steps == ()
+
+
+@pytest.mark.parametrize("name", modes.names())
+def test_a_program_that_is_prepared_does_the_same(name: str) -> None:
+    mode = modes.get(name)
+    node = ProxyNode("n1", ("192.168.0.11",), settings=mode.settings)
+    found = []
+    for prepared in (False, True):
+        _, program = NodeProgram(mode, node).update(view(TCP, A))
+        if prepared:
+            program.prepare()
+        found.append(program.update(view(TCP, A, B))[0])
+    assert found[0] == found[1]
