@@ -18,7 +18,8 @@ nftables
       key and verdict stay. kube-proxy leaves the old one (:func:`with_newer_comments`).
     - The tables of other families: a kube-proxy keeps IPv6 where the kernel has it.
 ipvs
-    - As for iptables; the order of servers, sets and their entries; the random ``initval`` of sets.
+    - As for iptables; the order of servers, sets and their entries.
+    - What sets of the newest revision tell beyond those of any: size of buckets, random number.
     - Rules about sets that are empty: kube-proxy leaves them out, and they match nothing.
     - Endpoints of the node that are not used, in ``KUBE-LOOP-BACK`` (:func:`without_unready`).
     - Sets for IPv6.
@@ -39,7 +40,8 @@ LAST = "NOTE: this must be the last rule in this chain"
 _COUNTED = re.compile(r" -m nfacct --nfacct-name\s+\S+")
 _LOCALHOST = "localhost_nps_accepted_pkts"
 _COMMENT = "  # "
-_RANDOM = re.compile(r" initval \S+")
+SHOWN = 20
+_NEWER = re.compile(r" bucketsize \d+ initval \S+")
 
 
 def iptables(saved: str) -> Form:
@@ -166,7 +168,7 @@ def ipvs(fence: str, servers: str, sets: str, saved: str, addresses: str) -> For
         saved: ``iptables-save``.
         addresses: ``ip -o -4 address show dev kube-ipvs0``.
     """
-    entries = [_RANDOM.sub("", line) for line in sets.splitlines() if "KUBE-6-" not in line]
+    entries = [_NEWER.sub("", line) for line in sets.splitlines() if "KUBE-6-" not in line]
     empty = {line.split()[1] for line in entries} - {
         line.split()[1] for line in entries if line.startswith("add ")
     }
@@ -185,10 +187,11 @@ def without_unready(real: Form, ours: Form) -> Form:
 
 
 def difference(real: Form, ours: Form) -> str:
-    """The first line that differs, of both; empty if they are the same."""
+    """The first line that differs, of both, and some that one of them lacks; empty for none."""
     for theirs, mine in zip_longest(real, ours, fillvalue="(nothing)"):
         if theirs != mine:
-            more = f"{len(set(real) - set(ours))} lines of kube-proxy's are not in ours"
-            less = f"{len(set(ours) - set(real))} of ours are not in kube-proxy's"
-            return f"kube-proxy: {theirs}\nours:       {mine}\n{more}, {less}"
+            more = [f"- {line}" for line in real if line not in ours]
+            less = [f"+ {line}" for line in ours if line not in real]
+            lines = (*more[:SHOWN], *less[:SHOWN], f"({len(more)} and {len(less)} in all)")
+            return "\n".join((f"kube-proxy: {theirs}", f"ours:       {mine}", *lines))
     return ""

@@ -35,7 +35,7 @@ RANGES = (
     [" 198.18.0.0/15 ", "192.168.1.11/32"],
     ["2001:db8::/32"],
 )
-"""None of them overlap, for then kube-proxy's nftables mode cannot load its rules."""
+"""None of them overlap: nft writes what it has merged otherwise, and old ones refuse it."""
 
 AFFINITY = 10800, 60, 1
 

@@ -17,7 +17,7 @@ the kernel needs five times as long.
 
 Unlike kube-proxy, chains that are not needed any more are deleted at once, which kernels before 6.1
 could not do (kube-proxy empties them and deletes them later), and ranges of
-``loadBalancerSourceRanges`` that overlap are merged, where kube-proxy's rules cannot be loaded.
+``loadBalancerSourceRanges`` that overlap are merged, which kube-proxy leaves to nft.
 
 Source: ``pkg/proxy/nftables/proxier.go``, Kubernetes 1.34.
 """
