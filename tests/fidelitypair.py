@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import fidelitynode
 from fidelitynode import OurNode, RealNode
@@ -21,6 +22,7 @@ from randomclusters import History, empty
 from testbed.cluster.backends import Statuses
 from testbed.cluster.model import Cluster
 from testbed.go import build
+from testbed.proxy.kubeproxy import BackEnd
 
 PROTOCOLS = ("TCP", "TCP", "UDP", "SCTP")
 
@@ -35,7 +37,9 @@ class Pair:
         settings: Of both, where they are not the default ones.
     """
 
-    def __init__(self, mode: str, cluster: Cluster, renames: bool = False, **settings: str) -> None:
+    def __init__(
+        self, mode: BackEnd, cluster: Cluster, renames: bool = False, **settings: str
+    ) -> None:
         self.mode, self.cluster, self._renames = mode, cluster, renames
         self._node = fidelitynode.proxy_node_of(self.cluster, mode, settings)
         self._pool = ThreadPoolExecutor(1)
@@ -109,7 +113,7 @@ def random_clusters(pair: Pair, seed: int, steps: int) -> None:
 def main(argv: Sequence[str]) -> int:
     """Prints what is wrong with a mode; the exit code is 1 if something is."""
     mode, seeds, steps = argv[0], int(argv[1]), int(argv[2])
-    pair, wrong = Pair(mode, empty(), renames=True), []
+    pair, wrong = Pair(cast(BackEnd, mode), empty(), renames=True), []
     try:
         for seed in range(seeds):
             try:

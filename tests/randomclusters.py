@@ -252,7 +252,8 @@ class History:
 
     def _conditions(self) -> Json:
         if self._maybe(0.5):
-            return self._choice(({}, {"ready": True}, {"ready": True, "serving": True}))
+            some: Json = self._choice(({}, {"ready": True}, {"ready": True, "serving": True}))
+            return some
         found = {key: self._maybe(0.5) for key in ("ready", "serving", "terminating")}
         return {key: value for key, value in found.items() if self._maybe(0.9)}
 
@@ -265,7 +266,7 @@ class History:
                 for namespace in NAMESPACES:
                     ports = [{"name": "web", "containerPort": 8000 + index}]
                     container = {"name": "c", "image": "pause", "ports": ports}
-                    metadata = {"name": f"{app}-{index}", "namespace": namespace}
+                    metadata: Json = {"name": f"{app}-{index}", "namespace": namespace}
                     metadata |= {"labels": {"app": app}}
                     yield _made("v1", "Pod", metadata, spec={"containers": [container]})
 

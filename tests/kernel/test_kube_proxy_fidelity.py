@@ -23,11 +23,12 @@ from testbed.cluster.model import Cluster
 from testbed.errors import MissingError
 from testbed.objects import parse
 from testbed.proxy.contract import modes
+from testbed.proxy.kubeproxy import BackEnd
 from testbed.spec import apply, resolve
 
 pytestmark = pytest.mark.kernel
 
-MODES = ("iptables", "nftables")
+MODES: tuple[BackEnd, ...] = ("iptables", "nftables")
 SEEDS = 20
 STEPS = 10
 SETTINGS: tuple[dict[str, str], ...] = (
@@ -40,7 +41,9 @@ SETTINGS: tuple[dict[str, str], ...] = (
 
 
 @contextmanager
-def pair_of(mode: str, cluster: Cluster, renames: bool = False, **settings: str) -> Iterator[Pair]:
+def pair_of(
+    mode: BackEnd, cluster: Cluster, renames: bool = False, **settings: str
+) -> Iterator[Pair]:
     """See :class:`Pair`; skips where there is no kube-proxy, or not the privilege."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
@@ -69,7 +72,7 @@ KNOWN = [(m, s) for m in MODES for s in SETTINGS if s.keys() <= modes.get(m).set
 
 
 @pytest.mark.parametrize(("mode", "settings"), KNOWN, ids=str)
-def test_settings(mode: str, settings: dict[str, str]) -> None:
+def test_settings(mode: BackEnd, settings: dict[str, str]) -> None:
     with pair_of(mode, empty(), renames=True, **settings) as pair:
         for number, (cluster, statuses) in enumerate(History(99, empty(), PROTOCOLS).steps(3)):
             pair.become(cluster, statuses, f"cluster {number}", number == 2)
@@ -77,7 +80,7 @@ def test_settings(mode: str, settings: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("group", servicecases.GROUPS, ids=lambda group: group.name)
-def test_cases(mode: str, group: servicecases.Group) -> None:
+def test_cases(mode: BackEnd, group: servicecases.Group) -> None:
     """kube-proxy's own test cases, one after the other, and all at once."""
     if not group.scenarios():
         pytest.skip(f"{servicecases.FILE} is not there")
@@ -95,7 +98,7 @@ def test_cases(mode: str, group: servicecases.Group) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_kernel_parameters(mode: str) -> None:
+def test_kernel_parameters(mode: BackEnd) -> None:
     with pair_of(mode, empty()) as pair:
         pair.become(empty(), {}, "no Services")
         real, ours = pair.sysctls()

@@ -85,7 +85,7 @@ def test_what_is_labelled_as_another_proxys(name: str) -> None:
     cluster = apply(new(1), service(selector=None), slice_)
     view = proxy_view(discover(cluster))
     assert view.endpoints == {WEB: (Endpoint("10.0.0.9", 80),)}
-    metadata = {**slice_.manifest["metadata"], "labels": slice_.metadata.labels | label}
+    metadata = {**slice_.manifest["metadata"], "labels": {**slice_.metadata.labels, **label}}
     other = from_manifest({**slice_.manifest, "metadata": metadata})
     view = proxy_view(discover(apply(cluster, other)), view)
     assert view.endpoints == {WEB: ()}
