@@ -71,10 +71,10 @@ def _validate_type(manifest: Manifest, findings: Findings) -> None:
 
 def _validate_json(value: bytes | None, path: Path, findings: Findings) -> None:
     try:
-        found = json.loads(value or b"")
+        good = isinstance(json.loads(value or b""), dict | None)  # null is none to Go
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        good = False
+    if not good:
         findings.invalid(path, "<secret contents redacted>", "must be a JSON object")
 
 
