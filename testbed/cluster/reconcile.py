@@ -64,6 +64,7 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
             raise unknown("namespace", name, cluster.namespaces, _where(item, "metadata.namespace"))
     bare = {o.metadata.key: _updated(cluster, o) for o in given if isinstance(o, Pod)}
     deployments = {o.metadata.key: _same_selector(cluster, o) for o in _deployments(given)}
+    _check_address_types(cluster, (o for o in given if isinstance(o, EndpointSlice)))
     after = replace(
         cluster,
         deployments={**cluster.deployments, **deployments},
@@ -142,6 +143,17 @@ def _where(item: Object, field: str) -> Where:
 
 def _deployments(given: list[Object]) -> Iterator[Deployment]:
     return (item for item in given if isinstance(item, Deployment))
+
+
+def _check_address_types(cluster: Cluster, slices: Iterable[EndpointSlice]) -> None:
+    """Refuses another type of addresses of a slice (``ValidateEndpointSliceUpdate``)."""
+    for item in slices:
+        old = cluster.endpoint_slices.get(item.metadata.key)
+        if old is not None and old.address_type != item.address_type:
+            raise InputError(
+                f'Invalid value: "{item.address_type}": field is immutable',
+                where=_where(item, "addressType"),
+            )
 
 
 def _same_selector(cluster: Cluster, deployment: Deployment) -> Deployment:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from cluster_builders import apply, delete, deployment, namespace, new, placed, places, pod
+from service_builders import endpoint_slice
 
 from testbed.cluster import Cluster
 from testbed.errors import InputError
@@ -22,6 +23,15 @@ def test_applying_again_changes_nothing() -> None:
     objects = [namespace("shop"), web(3), pod("a", where="shop")]
     once = apply(new(3), *objects)
     assert apply(once, *objects) == once
+
+
+def test_a_slice_keeps_the_type_of_its_addresses() -> None:
+    four = endpoint_slice("mine", "web", {"addresses": ["10.0.0.9"]})
+    six = endpoint_slice("mine", "web", {"addresses": ["fd00::9"]}, addressType="IPv6")
+    once = apply(new(1), four)
+    assert apply(once, four) == once
+    with pytest.raises(InputError, match=r'addressType: Invalid value: "IPv6": field is immutable'):
+        apply(once, six)
 
 
 def test_apply_leaves_the_old_value_alone() -> None:
