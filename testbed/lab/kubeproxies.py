@@ -29,13 +29,15 @@ from testbed.lab.kubeproxylook import Log, Page, Sync
 from testbed.lab.ledger import Ledger
 from testbed.proxy.kubeproxy import METRICS, PROGRAM
 
-PATIENCE = 180.0
-"""Seconds that all kube-proxies have; a full sync of 10,000 Services takes a good part of them."""
+PATIENCE = 600.0
+"""Seconds that all kube-proxies have: in software emulation on a busy machine the first sync takes
+minutes."""
 
 _AGAIN = 0.02  # seconds until what no log tells is looked at again
 _QUIET = (
     1.0  # seconds until the same, if all that is missing is the end of a sync, which a log tells
 )
+_LONGEST = 300  # characters of a line of its log
 _ANSWER = 30.0  # seconds for one answer over HTTP
 _SERVED = "/api/v1/namespaces?limit=1&resourceVersionMatch=NotOlderThan&resourceVersion="
 
@@ -124,7 +126,9 @@ class KubeProxies:
     def _ended(self, host: str, process: Popen[bytes]) -> bool:
         code = process.poll()
         if code not in (None, -signal.SIGKILL):
-            raise LabError(f"{PROGRAM} on {host} has ended ({code}): {self._said(host)}")
+            again = f"testbed fail daemon {host}/{PROGRAM}, testbed heal daemon {host}/{PROGRAM}"
+            said = f"{PROGRAM} on {host} has ended ({code}): {self._said(host)}"
+            raise LabError(said, hint=f"To start it again: {again}.")
         return code is not None
 
     def _metrics(self, host: str) -> str | None:
@@ -148,7 +152,9 @@ class KubeProxies:
         return f"{PROGRAM} on {host} is not done after {PATIENCE:.0f} s: {self._said(host)}"
 
     def _said(self, host: str) -> str:
-        return self._logs[host].path.read_text(errors="replace")[-500:]
+        """The last lines of its log."""
+        lines = self._logs[host].path.read_text(errors="replace").splitlines()
+        return "\n".join(line[:_LONGEST] for line in lines[-2:])
 
 
 def _connect(port: int) -> socket.socket:
