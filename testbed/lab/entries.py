@@ -42,6 +42,7 @@ class Entries:
         self._executor, self._kubelet, self._fabric = executor, kubelet, fabric
         self._resolv_conf = resolv_conf
         self._made: dict[str, join.Descriptors] = {}
+        self._shared: dict[str, str] = {}
 
     def netns(self, name: str) -> int:
         """The descriptor of a network namespace by its name in the plan.
@@ -59,10 +60,14 @@ class Entries:
         return self._executor.namespaces[place].descriptor
 
     def _place(self, name: str) -> str:
-        """The network namespace of a pod: its own, or with ``hostNetwork`` its node's."""
+        """The network namespace of a pod: its own, or with ``hostNetwork`` its node's.
+
+        That is remembered, because a pod that is being ended is asked for its readiness still.
+        """
         pod = self._kubelet.pods.get(_key(name))
-        shared = pod is not None and pod.bound.host_network
-        return f"node/{pod.bound.node}" if pod is not None and shared else name
+        if pod is not None and pod.bound.host_network:
+            self._shared[name] = f"node/{pod.bound.node}"
+        return self._shared.get(name, name)
 
     def namespaces(self, name: str) -> join.Descriptors:
         """The network, mount and UTS namespaces of a pod or host.
@@ -95,6 +100,7 @@ class Entries:
 
     def forget(self, name: str) -> None:
         """Gives back what was made for a pod that goes."""
+        self._shared.pop(name, None)
         for descriptor in self._made.pop(name, {}).values():
             os.close(descriptor)
 

@@ -1,4 +1,7 @@
-"""Health check node ports by real requests, as a load balancer asks them."""
+"""Health check node ports by real requests, as a load balancer asks them.
+
+The real kube-proxy must answer the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 import pytest
 from labs import RunningLab, StartLab
+from servicecases import MODES
 from servicetraffic import NODE, PODS, service
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +32,7 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(scope="module", params=["iptables", "nftables-flat"])
+@pytest.fixture(scope="module", params=MODES)
 def running(request: pytest.FixtureRequest, shared_lab: StartLab) -> RunningLab:
     options = ("--proxy", request.param)
     return shared_lab(manifests=(PODS,), options=options, settings=("nodes=2",))

@@ -117,6 +117,24 @@ def test_it_reaches_pods_as_its_node_does(running: RunningLab) -> None:
     assert answers(running, "default/host-2", pod, 8080).keys() == {"asker"}
 
 
+ENDING = "trap 'touch /tmp/ending-$(hostname)' TERM; echo up; while :; do sleep 0.1; done"
+ASKED = {"exec": {"command": ["sh", "-c", "hostname >> /tmp/asked-ending"]}, "periodSeconds": 1}
+
+
+def test_it_is_asked_for_its_readiness_until_it_has_ended(running: RunningLab) -> None:
+    """By a command in its namespaces, which are its node's."""
+    container = {"name": "c", "image": "busybox", "command": ["sh", "-c", ENDING]}
+    spec = {"containers": [{**container, "readinessProbe": ASKED}]}
+    ending = _pod("ending", "n2", 0, hostNetwork=True, terminationGracePeriodSeconds=4, **spec)
+    running.run("apply", "-f", "-", text=yaml.safe_dump(ending))
+    before = len(running.exec("node/n1", "cat", "/tmp/asked-ending").split())
+    running.run("delete", "pod", "ending")
+    asked = running.exec("node/n1", "cat", "/tmp/asked-ending").split()
+    assert set(asked) == {"n2"}
+    assert len(asked) >= before + 2  # 4 seconds, once a second
+    running.exec("node/n1", "sh", "-c", "rm /tmp/asked-ending /tmp/ending-n2")
+
+
 def test_its_port_is_taken_as_long_as_it_is_there(running: RunningLab) -> None:
     other = _pod("host-3", "n2", PORT, hostNetwork=True)
     done = running.run("apply", "-f", "-", text=yaml.safe_dump(other), code=2)

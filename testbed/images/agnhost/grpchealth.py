@@ -112,8 +112,8 @@ def _take(
     from h2 import events
 
     if isinstance(event, events.RequestReceived):
-        headers = dict(event.headers or ())
-        calls[event.stream_id or 0] = str(headers.get(":path", "")), bytearray()
+        headers = {str(name): str(value) for name, value in event.headers or ()}
+        calls[event.stream_id or 0] = headers.get(":path", ""), bytearray()
     elif isinstance(event, events.DataReceived) and event.stream_id in calls:
         calls[event.stream_id][1].extend(event.data or b"")
         if len(calls[event.stream_id][1]) > _LONGEST:
