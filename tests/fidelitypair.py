@@ -1,7 +1,7 @@
 """A node with kube-proxy and one with this project's proxy mode, and whether they agree.
 
 As a program it puts random clusters through both, for places where pytest is not, like a virtual
-machine, and prints what is wrong as JSON, a list of messages::
+machine, and prints what is wrong as JSON, a list of messages; how far it is, to stderr::
 
     python tests/fidelitypair.py ipvs SEEDS STEPS
 """
@@ -120,6 +120,7 @@ def main(argv: Sequence[str]) -> int:
                 random_clusters(pair, seed, steps)
             except AssertionError as error:
                 wrong.append(str(error))
+            print(f"seed {seed}: {len(wrong)} wrong", file=sys.stderr, flush=True)
     finally:
         pair.close()
     print(json.dumps(wrong, indent=1))

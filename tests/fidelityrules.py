@@ -180,10 +180,15 @@ def ipvs(fence: str, servers: str, sets: str, saved: str, addresses: str) -> For
 
 
 def without_unready(real: Form, ours: Form) -> Form:
-    """kube-proxy's form without those entries of ``KUBE-LOOP-BACK`` that ours has not."""
-    known = set(ours)
-    loops = "set add KUBE-LOOP-BACK "
-    return [line for line in real if line in known or not line.startswith(loops)]
+    """kube-proxy's form without those entries of ``KUBE-LOOP-BACK`` that ours has not.
+
+    If that is all of them, without its rule, too, as if the set were empty.
+    """
+    known, loops, rule = set(ours), "set add KUBE-LOOP-BACK ", "--match-set KUBE-LOOP-BACK "
+    extra = {line for line in real if line.startswith(loops)} - known
+    if not any(line.startswith(loops) for line in ours):
+        extra |= {line for line in real if rule in line}
+    return [line for line in real if line not in extra]
 
 
 def difference(real: Form, ours: Form) -> str:
