@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from tests.ingressproxy import World, ingress
+from ingressproxy import World, ingress
 
 
 @dataclass(frozen=True)

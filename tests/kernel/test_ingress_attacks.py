@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ingressattacks import ATTACKS, Attack, beside
+from ingressproxy import Proxy, World, ingress, wait
 
 from testbed.ingress import quoting
-from tests.ingressattacks import ATTACKS, Attack, beside
-from tests.ingressproxy import Proxy, World, ingress, wait
 
 pytestmark = pytest.mark.kernel
 _SPECIAL = "\"'\\{};#$%[]()|&<>*?~^ !,=:`/@"

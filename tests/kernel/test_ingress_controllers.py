@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from ingressproxy import Proxy, World, ingress
 
 from testbed.ingress.model import Problem
-from tests.ingressproxy import Proxy, World, ingress
 
 pytestmark = pytest.mark.kernel
 
@@ -123,7 +123,8 @@ def test_long_paths(proxy: Proxy, world: World) -> None:
         host, quoted = f"x{size}.test", quote(path)
         asked = {
             quoted: "a", f"{quoted}/": "a", f"{quoted}/deep": "a", f"{quoted}/deep/": "b",
-            f"{quoted}/deep/er": "a", f"{quoted}y": 404, quote(path[:-1]): 404, "/x/y": "c", "/xx": 404,
+            f"{quoted}/deep/er": "a", f"{quoted}y": 404, quote(path[:-1]): 404, "/x/y": "c",
+            "/xx": 404,
         }  # fmt: skip
         assert {one: served(proxy, host, one) for one in asked} == asked, size
 

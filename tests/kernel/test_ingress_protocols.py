@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ingressproxy import Backend, Proxy, World, free, ingress, wait
 
 from testbed.objects import EndpointSlice
-from tests.ingressproxy import Backend, Proxy, World, free, ingress, wait
 
 pytestmark = pytest.mark.kernel
 SECONDS = 60
@@ -193,6 +193,51 @@ def ask(proxy: Proxy, stop: threading.Event, answers: Counter[str]) -> None:
             answers[str(proxy.get("x.test", "/", body=b"a").status)] += 1
         except (OSError, http.client.HTTPException) as error:
             answers[repr(error)] += 1
+
+
+def test_kept_connections_through_reloads(proxy: Proxy, world: World) -> None:
+    """HAProxy answers whatever is sent on them; nginx closes idle ones, sent to or not."""
+    world.service("a", [80])
+    world.add(ingress("one", ("x.test", "/", "a")))
+    proxy.apply(world.state())
+    stop, answers = threading.Event(), Counter[str]()
+    clients = [threading.Thread(target=keep, args=(proxy, stop, answers)) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        for turn in range(6):
+            world.add(ingress(f"more-{turn}", (f"m{turn}.test", "/", "a")))
+            proxy.apply(world.state())
+    finally:
+        stop.set()
+        for client in clients:
+            client.join(SECONDS)
+    allowed = {"200", "closed"} if "nginx" in proxy.controller.needs else {"200"}
+    assert answers["200"] > 20
+    assert answers.keys() <= allowed
+
+
+def keep(proxy: Proxy, stop: threading.Event, answers: Counter[str]) -> None:
+    """Asks on and on by one connection, and counts what comes back.
+
+    ``closed`` is a connection that had answered before, and was closed without a byte of an answer:
+    what clients send again by themselves (RFC 9110, 9.2.2; RFC 9112, 9.3.1).
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.setting.http, SECONDS)
+    reused = False
+    while not stop.is_set():
+        try:
+            connection.request("GET", "/", headers={"Host": "x.test"})
+            answer = connection.getresponse()
+            answer.read()
+            answers[str(answer.status)] += 1
+            reused = not answer.will_close
+        except (OSError, http.client.HTTPException) as error:
+            lost = isinstance(error, ConnectionError) and reused
+            answers["closed" if lost else repr(error)] += 1
+            connection.close()
+            reused = False
+    connection.close()
 
 
 def test_many_hosts_of_one_shape(proxy: Proxy, world: World) -> None:

@@ -10,12 +10,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from ingressproxy import NOW, World, certified, ingress
 
 from testbed.ingress import tls
 from testbed.ingress.classes import default
 from testbed.ingress.model import Endpoint, Routing, State
 from testbed.ingress.routing import routing
-from tests.ingressproxy import NOW, World, certified, ingress
 
 OURS = ("k8s.io/ingress-nginx", "testbed/ingress")
 
