@@ -39,7 +39,7 @@ from testbed.proxy.modes import _flatbase, _nftbase, _nftload
 ROUNDS = 5  # changes of each kind in a repeat
 REAL_ROUNDS = 3
 CONNECTIONS = 500
-CHUNKS = (250, 1000, 2500, 10_000)  # ports of a transaction of the bare tool
+CHUNKS = (250, 1000, 2500)  # ports of a transaction of the bare tool
 SMALL = 100  # how many times less Services for the other latency
 
 Found = dict[str, list[float]]

@@ -58,7 +58,8 @@ class Services:
             before = self._found
             found = discover(cluster, statuses(cluster, runtimes), (), before)
             self._found, (come, gone) = found, _moves(before, found)
-            new = dict.fromkeys(come - self._since.keys(), self._now())
+            moment = self._now()
+            new = {one: moment for one in come if one not in self._since}
             self._since = derive(self._since, new, gone - come)
             return found
 
