@@ -197,7 +197,8 @@ class RealNode(Node):
         kubeconfig_file.write_text(kubeconfig.text(node.name, address))
         config.write_text(kubeproxy.configuration(node, back_end, str(kubeconfig_file), MIN_SYNC))
         self.api = StandaloneApi(listener)
-        self._argv = [str(program), f"--config={config}"]
+        tied = ("setpriv", "--pdeathsig", "KILL", "--")  # it ends with this thread, however
+        self._argv = [*tied, str(program), f"--config={config}"]
         self._process: subprocess.Popen[bytes] | None = None
         self._found: Discovery | None = None
 
