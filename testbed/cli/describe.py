@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from testbed.cli import servicedescription
+from testbed.cli import ingresstext, servicedescription
 from testbed.cli.kinds import Kind, find, missing
 
 Json = Mapping[str, Any]
@@ -142,7 +142,19 @@ def _namespace(item: Json, _: list[dict[str, Any]]) -> Iterator[str]:
     yield _field("Status", item["status"]["phase"])
 
 
-_DETAILS = {"pods": _pod, "nodes": _node, "deployments": _deployment, "namespaces": _namespace}
+def _ingress(item: Json, _: list[dict[str, Any]]) -> Iterator[str]:
+    yield _field("Address", ingresstext.address(item))
+    yield _field("Ingress Class", item["spec"].get("ingressClassName", "<none>"))
+    yield from ingresstext.rules(item["spec"])
+
+
+_DETAILS = {
+    "pods": _pod,
+    "nodes": _node,
+    "deployments": _deployment,
+    "namespaces": _namespace,
+    "ingresses": _ingress,
+}
 _WHOLE: Mapping[str, Callable[[Json, list[dict[str, Any]]], Iterable[str]]] = {
     "services": servicedescription.service,
     "endpoints": servicedescription.endpoints,

@@ -39,6 +39,7 @@ def _declared() -> Iterator[tuple[str, tuple[str, ...]]]:
     for kind, package, attribute in (
         ("CNI mode", "cni_modes", "mode"),
         ("proxy mode", "testbed.proxy.modes", "mode"),
+        ("ingress controller", "testbed.ingress.controllers", "controller"),
         ("scenario", "scenarios", "scenario"),
     ):
         registry: Registry[object] = Registry(kind, package, attribute)

@@ -57,7 +57,9 @@ def test_ingress_objects_of_a_lab(shared_lab: StartLab) -> None:
     assert head.split() == ["NAME", "CLASS", "HOSTS", "ADDRESS", "PORTS", "AGE"]
     assert row.split()[:3] == ["shop", "ours", "shop.test"]
     assert "80, 443" in row
-    assert "Name:" in lab.run("describe", "ing", "shop").stdout
+    described = lab.run("describe", "ing", "shop").stdout
+    assert "  shop terminates shop.test\n" in described
+    assert described.split()[-3:] == ["shop.test", "/", "web:80"]
     assert [names(lab, kind) for kind in KINDS] == [["shop"], ["ours"], ["shop"]]
     lab.run("delete", "-f", "-", text=OBJECTS)
     assert [names(lab, kind) for kind in KINDS] == [[], [], []]

@@ -156,3 +156,28 @@ def test_a_cluster_keeps_them() -> None:
 )
 def test_hosts_as_kubectl_prints_them(rules: list[str], cell: str) -> None:
     assert ingresstext.hosts({"spec": {"rules": [{"host": host} for host in rules]}}) == cell
+
+
+def test_rules_as_described() -> None:
+    resource = {"resource": {"kind": "K", "name": "n"}}
+    paths = [
+        {"path": "/a", "pathType": "Exact", "backend": BACKEND},
+        {"pathType": "ImplementationSpecific", "backend": resource},
+    ]
+    spec = {
+        "rules": [{"host": "x.test", "http": {"paths": paths}}, {"host": "empty.test"}],
+        "tls": [{"hosts": ["x.test"], "secretName": "s"}, {"hosts": ["y"]}],
+    }
+    assert list(ingresstext.rules(spec)) == [
+        "Default backend:    <default>",
+        "TLS:",
+        "  s terminates x.test",
+        "  SNI routes y",
+        "Rules:",
+        "  Host    Path  Backends",
+        "  ----    ----  --------",
+        "  x.test",
+        "          /a    web:http",
+        "                APIGroup: <none>, Kind: K, Name: n",
+    ]
+    assert list(ingresstext.rules({"defaultBackend": BACKEND}))[-1] == "  *     *     web:http"
