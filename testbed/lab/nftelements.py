@@ -16,7 +16,8 @@ from ipaddress import IPv4Network
 from socket import AF_INET, inet_pton
 
 from testbed.lab.nftexpressions import attribute, nested, number, verdict_data
-from testbed.lab.nftrules import PROTOCOLS, Anonymous, Unknown
+from testbed.lab.nftkeys import PROTOCOLS
+from testbed.lab.nftreader import Anonymous, Unknown
 from testbed.proxy.nft import Element
 
 RANGE = "range"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from testbed.lab import nftelements, nftrules
 from testbed.lab import nftexpressions as expression
 from testbed.lab.nftexpressions import VERDICT, attribute, long, name, nested, number
-from testbed.lab.nftrules import Anonymous, Unknown
+from testbed.lab.nftreader import Anonymous, Unknown
 from testbed.proxy import nft
 from testbed.proxy.nft import TABLE, Command, Element
 

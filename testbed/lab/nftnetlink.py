@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from testbed.errors import LabError
 from testbed.lab.nftmessages import Message, encode
-from testbed.lab.nftrules import Unknown
+from testbed.lab.nftreader import Unknown
 from testbed.proxy.nft import AddElements, Command, DeleteElements
 
 _BEGIN, _END = 16, 17

@@ -21,7 +21,7 @@ from testbed.errors import LabError
 from testbed.lab import nftnetlink
 from testbed.lab.netns import NetNs
 from testbed.lab.nftmessages import encode
-from testbed.lab.nftrules import Unknown
+from testbed.lab.nftreader import Unknown
 from testbed.proxy import nft
 from testbed.proxy.contract import Nft, ProxyNode, modes
 from testbed.proxy.nft import AddChain, AddElements, AddRule, Command, Element
