@@ -29,6 +29,7 @@ _SIZE = re.compile(r"([0-9]{1,15})([bkmg]?)", re.IGNORECASE)
 _FACTOR = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _TRUE, _FALSE = {"1", "t", "T", "true", "TRUE", "True"}, {"0", "f", "F", "false", "FALSE", "False"}
 _MOST_SOURCES = 1000
+_MOST_BYTES = 1 << 50  # more than anybody sends, less than programs can count
 
 Given = dict[str, str]
 """Annotations without their prefix."""
@@ -54,9 +55,10 @@ def _number(text: str) -> int:
 def _size(text: str) -> int:
     """Bytes of nginx's sizes: ``8m``; 0 for any."""
     found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise ValueError("must be a size such as 8m")
-    return int(found[1]) * _FACTOR[found[2].lower()]
+    size = int(found[1]) * _FACTOR[found[2].lower()] if found else -1
+    if not 0 <= size <= _MOST_BYTES:
+        raise ValueError("must be a size such as 8m, at most 1 PiB")
+    return size
 
 
 def _sources(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

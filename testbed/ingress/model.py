@@ -200,7 +200,7 @@ class Certificate:
     """A certificate with its private key.
 
     Attributes:
-        name: ``NAMESPACE_SECRET``.
+        name: ``NAMESPACE_SECRET``, or the beginning of it and a hash; good for a file.
         pem: The key and the certificates, its own first, written anew from what was read.
     """
 

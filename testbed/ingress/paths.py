@@ -85,12 +85,14 @@ def groups(path: str) -> int:
 
 def target(value: str) -> bool:
     """Whether a value can be a rewrite's target: a path on the endpoint with ``$1`` … ``$9``."""
-    return bool(_TARGET.fullmatch(value)) and value[0] in "/$" and not value.startswith("//")
+    good = len(value) <= _MOST_CHARACTERS and _TARGET.fullmatch(value) is not None
+    return good and value[0] in "/$" and not value.startswith("//")
 
 
 def root(value: str) -> bool:
     """Whether a value can be an ``app-root``: a path on this host, maybe with a query."""
-    return bool(_ROOT.fullmatch(value)) and not value.startswith("//")
+    good = len(value) <= _MOST_CHARACTERS and _ROOT.fullmatch(value) is not None
+    return good and not value.startswith("//")
 
 
 def decoded(path: str) -> str:

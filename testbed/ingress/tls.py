@@ -8,6 +8,7 @@ refuses are refused here, as one of them would keep the proxy from starting.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SOON = timedelta(days=10)
 _RSA_BITS, _EC_BITS = 2048, 224
+_NAME = 200  # of a file may have 255 bytes, with its suffix
 _WEAK = {"md5", "sha1"}
 FAKE = "Kubernetes Ingress Controller Fake Certificate"
 """Common name of ingress-nginx's own certificate."""
@@ -50,8 +52,7 @@ class Found:
             _check_strength(one)
         self._leaf = chain[0]
         self.names = _names(chain[0])
-        namespace, name = secret.metadata.key
-        self.certificate = Certificate(f"{namespace}_{name}", _pem(chain, key))
+        self.certificate = Certificate(_file_name(secret), _pem(chain, key))
 
     def covers(self, host: str) -> bool:
         """Whether it is for a host; for a wildcard only if it has that wildcard."""
@@ -66,6 +67,14 @@ class Found:
         if now < begin:
             return f"is not valid before {begin:%Y-%m-%d}; it is served all the same"
         return f"expires on {end:%Y-%m-%d}" if end - now < _SOON else ""
+
+
+def _file_name(secret: Secret) -> str:
+    """``NAMESPACE_SECRET``; with a hash for its end where a file's name could not be so long."""
+    name = "_".join(secret.metadata.key)
+    if len(name) <= _NAME:
+        return name
+    return f"{name[: _NAME - 65]}_{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def _chain(secret: Secret) -> list[x509.Certificate]:

@@ -65,7 +65,8 @@ def test_the_largest_values_are_served(proxy: Proxy, world: World) -> None:
     sources = [f"10.{n // 256}.{n % 256}.0/24" for n in range(999)] + ["127.0.0.1"]
     large = {
         "whitelist-source-range": ",".join(sources),
-        "app-root": "/" + "a" * 1000,
+        "app-root": "/" + "a" * 1023,
+        "proxy-body-size": f"{1 << 20}g",
         "affinity": "cookie",
         "session-cookie-name": "c" * 64,
         "session-cookie-path": "/" + "p" * 255,
@@ -78,18 +79,21 @@ def test_the_largest_values_are_served(proxy: Proxy, world: World) -> None:
         "canary-weight": "999999999",
         "canary-weight-total": "999999999",
     }
-    world.secret("s", [host, f"*.{host[64:]}"])
-    tls = [(host, "s"), (f"*.{host[64:]}", "s")]
+    secret = ".".join(["s" * 63] * 3 + ["t" * 61])
+    world.secret(secret, [host, f"*.{host[64:]}"])
+    tls = [(host, secret), (f"*.{host[64:]}", secret)]
     rules = [(host, path, "a"), (f"*.{host[64:]}", path, "a"), (host, "/" + "(a+)" * 255, "a")]
     world.add(
         ingress("one", *rules, annotations=large, tls=tls, kind="Exact"),
         ingress("two", *rules, annotations=canary, kind="Exact"),
+        ingress("target", ("t.test", "/a", "a"), annotations={"rewrite-target": "/" + "$1" * 511}),
         ingress("regex", ("r.test", "/" + "(a+)" * 255, "a"), annotations={"use-regex": "true"}),
         ingress("victim", ("victim.test", "/", "a")),
     )
     found = proxy.apply(world.state())
-    assert {problem.ingress[1] for problem in found.problems} <= {"regex"}
+    assert {problem.ingress[1] for problem in found.problems} <= {"regex", "target"}
     assert proxy.get("victim.test").service == "a"
+    assert host in proxy.get(host, path, sni=host).names
     assert proxy.get(host, path, sni=host).service == "a"
     assert proxy.get(host, path, sni=host, source="127.0.0.2").status in (200, 403)
 

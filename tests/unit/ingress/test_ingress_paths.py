@@ -122,3 +122,21 @@ def test_no_annotation_takes_a_line(name: str) -> None:
         except annotations.BadAnnotation:
             continue
         assert isinstance(value, int), (name, text, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("app-root", "/" + "a" * 1024),
+        ("rewrite-target", "/" + "a" * 1024),
+        ("proxy-body-size", "999999999999999g"),
+        ("session-cookie-path", "/" + "a" * 256),
+        ("session-cookie-name", "a" * 65),
+        ("canary-by-header-value", "a" * 257),
+        ("canary-weight", "1" * 10),
+        ("whitelist-source-range", ",".join(["10.0.0.0/8"] * 1001)),
+    ],
+)
+def test_values_that_no_configuration_could_hold(name: str, value: str) -> None:
+    with pytest.raises(annotations.BadAnnotation, match=name):
+        annotations.parse({name: value})

@@ -104,8 +104,8 @@ def test_a_wrong_annotation_refuses_the_ingress_and_no_other(world: World) -> No
     found = routed(world)
     assert paths(found, "x") == [("prefix", "", "default_b_80")]
     assert said(found) == [
-        "Ingress default/one: annotation proxy-body-size: 'much' must be a size such as 8m; "
-        "it is not served",
+        "Ingress default/one: annotation proxy-body-size: 'much' must be a size such as 8m, "
+        "at most 1 PiB; it is not served",
         "Ingress default/two: annotation limit-rps is not known here and has no effect",
     ]
 
