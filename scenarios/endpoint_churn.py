@@ -1,6 +1,6 @@
 """What requests through a Service notice when one of its three endpoints goes, and comes back.
 
-**What it is.** A client pod makes a request to a Service every 2 ms, each on a connection of its
+**What it is.** A client pod makes a request to a Service every 5 ms, each on a connection of its
 own (``new``) or on eight that stay open (``kept``). Behind it are three pods on two nodes. One of
 them goes, and comes back after ``seconds``:
 

@@ -2,12 +2,12 @@
 
 **What it is.** One client pod asks one Service with two endpoints on the last node, each time by a
 new connection: ``connect`` is the time of connect(2), ``request`` that from before it to the answer
-of one byte. There are ``services`` Services, of two endpoints each, beside the cluster's
-own; the one that is asked was made last, and its name is the last one, so that it is at the end of
-every list that a proxy mode makes in the order of making or of names. Where a mode walks through a list, this is the
-longest way; where it looks into a map, the place makes no difference. ``direct`` is the same to a
-pod's own address: a packet to a pod, too, walks through a list of Services, without finding
-anything.
+of one byte. There are ``services`` Services, of two endpoints each, beside the cluster's own; the
+one that is asked was made last, and its name is the last one, so that it is at the end of every
+list that a proxy mode makes in the order of making or of names. Where a mode walks through a list,
+this is the longest way; where it looks into a map, the place makes no difference. ``direct`` is the
+same to a pod's own address: a packet to a pod, too, walks through a list of Services, without
+finding anything.
 
 The report has the slope for each 1,000 Services, its interval, and R², of a straight line through
 all samples of a mode.

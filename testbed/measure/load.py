@@ -16,12 +16,12 @@ from testbed.measure import programs
 from testbed.measure.process import Launched
 from testbed.measure.servicelatency import Way
 
-INTERVAL = 2e-3
+INTERVAL = 5e-3
 """Seconds from the beginning of a request to that of the next one; the resolution of times."""
 
-PATIENCE = 1.0
+PATIENCE = 3.0
 """Seconds without an answer after which a request has failed: a SYN that is lost is sent again
-after as long (RFC 6298), so that one which is sent twice fails."""
+after 1 s and after 3 s (RFC 6298), so that one which is sent twice in vain fails."""
 
 OK = "ok"
 FAILURES = ("refused", "reset", "timeout", "unreachable")

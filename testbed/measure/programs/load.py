@@ -11,7 +11,9 @@ OUTCOME is ``ok``, and WHO then the body of the answer (the server's host name),
 ``reset`` (also by the server's close before the answer), ``timeout`` (after PATIENCE seconds) or
 ``unreachable``, and WHO ``-``.
 
-A request begins every INTERVAL seconds on the average, whatever has become of those before it.
+A request begins every INTERVAL seconds, whatever has become of those before it. If the program did
+not get to run for a while, those that it missed are not made up for, and that time is not counted
+as PATIENCE: neither a burst nor a late look is to be taken for a failure.
 ``kept`` has at least WIDTH connections and uses that one which has been idle for the longest time;
 one that the server closes while it is idle is no failure. ``new`` resets its connections after the
 answer, so that neither side keeps a TIME-WAIT and its ports do not run out.
@@ -31,6 +33,7 @@ from collections.abc import Callable
 REQUEST = b"GET /hostname HTTP/1.1\r\nHost: lab\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
 WIDTH = 8
+LATE = 20_000_000  # nanoseconds after the time for the next request from which on it is a stall
 OUTCOMES = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
@@ -46,6 +49,7 @@ class Connection:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.begin, self.received, self.connected = 0, b"", False
+        self.stalled = 0  # as that of the load when the request began
         with contextlib.suppress(BlockingIOError):
             self.socket.connect(there)
 
@@ -76,16 +80,17 @@ class Load:
         self.selector = selectors.DefaultSelector()
         self.busy: dict[Connection, None] = {}  # in the order of their beginning
         self.idle: collections.deque[Connection] = collections.deque()
+        self.stalled = 0  # nanoseconds in which the program wanted to run and did not
 
     def begin(self, now: int) -> None:
         """Begins a request."""
         if self.idle and len(self.idle) + len(self.busy) >= WIDTH:
             one = self.idle.popleft()
-            self.busy[one], one.begin = None, now
+            self.busy[one], one.begin, one.stalled = None, now, self.stalled
             self.attempt(one, one.send)
             return
         one = Connection(self.there)
-        self.busy[one], one.begin = None, now
+        self.busy[one], one.begin, one.stalled = None, now, self.stalled
         self.selector.register(one.socket, selectors.EVENT_WRITE, one)
 
     def attempt(self, one: Connection, act: Callable[[], None]) -> None:
@@ -145,14 +150,22 @@ class Load:
         due = time.monotonic_ns()
         while True:
             now = time.monotonic_ns()
-            while due <= now:
+            if now - due > LATE:
+                self.stalled += now - due
+            if now >= due:
                 self.begin(now)
-                due += interval
-            while self.busy and (first := next(iter(self.busy))).begin + self.patience <= now:
-                self.over(first, "timeout")
-            ends = [due, *(one.begin + self.patience for one in [*self.busy][:1])]
-            for key, _ in self.selector.select(max(0, min(ends) - time.monotonic_ns()) / 1e9):
+                due = max(due + interval, now)
+            self.expire(now)
+            for key, _ in self.selector.select(max(0, due - time.monotonic_ns()) / 1e9):
                 self.happened(key.data)
+
+    def expire(self, now: int) -> None:
+        """Gives up what has waited too long."""
+        while self.busy:
+            first = next(iter(self.busy))
+            if now - first.begin - (self.stalled - first.stalled) < self.patience:
+                return
+            self.over(first, "timeout")
 
 
 if __name__ == "__main__":
