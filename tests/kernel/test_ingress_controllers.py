@@ -252,10 +252,11 @@ def test_canaries(proxy: Proxy, world: World) -> None:
         given = {"canary": "true", **{k.replace("_", "-"): v for k, v in notes.items()}}
         world.add(ingress(f"c-{name}", (host, "/", service), annotations=given))
 
-    for host in ("header", "value", "cookie", "chance", "all", "nobody", "empty"):
+    for host in ("header", "value", "flag", "cookie", "chance", "all", "nobody", "empty"):
         world.add(ingress(host, (host, "/", "main")))
     canary("header", "header", canary_by_header="X-Try", canary_weight="0")
     canary("value", "value", canary_by_header="X-Try", canary_by_header_value="include")
+    canary("flag", "flag", canary_by_header="X-Try", canary_by_header_value="-f /etc/passwd")
     canary("cookie", "cookie", canary_by_cookie="try", canary_weight="100")
     canary("chance", "chance", canary_weight="25")
     canary("all", "all", canary_weight="7", canary_weight_total="7")
@@ -270,6 +271,8 @@ def test_canaries(proxy: Proxy, world: World) -> None:
     assert served(proxy, "header", headers=never) == served(proxy, "header") == "main"
     assert served(proxy, "value", headers={"X-Try": "include"}) == "canary"
     assert served(proxy, "value", headers=always) == served(proxy, "value") == "main"
+    assert served(proxy, "flag", headers={"X-Try": "-f /etc/passwd"}) == "canary"
+    assert served(proxy, "flag", headers={"X-Try": "-f"}) == "main"
     assert served(proxy, "cookie", headers={"Cookie": "a=b; try=never"}) == "main"
     assert served(proxy, "cookie", headers={"Cookie": "try=always"}) == "canary"
     assert served(proxy, "cookie", headers={"Cookie": "xtry=never"}) == "canary"

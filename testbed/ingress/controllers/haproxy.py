@@ -80,7 +80,7 @@ def _switches(main: str, other: str, canary: Canary) -> list[str]:
     if canary.header:
         value = canary.header_value or "always"
         lines.append(
-            choose(other, f"{{ req.hdr({canary.header}) -m str {quoting.haproxy(value)} }}")
+            choose(other, f"{{ req.hdr({canary.header}) -m str -- {quoting.haproxy(value)} }}")
         )
         if not canary.header_value:
             lines.append(choose(main, f"{{ req.hdr({canary.header}) -m str never }}"))
