@@ -35,7 +35,7 @@ _SEPARATOR = " . "
 def comment(kind: int, text: str) -> bytes:
     """An attribute of userdata that holds a comment, as nft writes and reads it."""
     data = text.encode() + b"\0"
-    if len(data) > 128:  # nft's limit
+    if len(data) > 129:  # nft's limit
         raise Unknown(text)
     return attribute(kind, bytes((_COMMENT, len(data))) + data)
 

@@ -178,6 +178,27 @@ def test_a_refused_transaction_changes_nothing(inside: ThreadPoolExecutor, mode:
     inside.submit(run).result()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_longest_names_load(inside: ThreadPoolExecutor, mode: str) -> None:
+    """The comment of a port without endpoints would be longer than nft takes."""
+
+    def run() -> None:
+        name = ServicePortName("n" * 63, "s" * 63, "p" * 15, "TCP")
+        info = ServicePortInfo("10.96.0.1", 80, "TCP", 30000, affinity_seconds=60)
+        node, whole = Node(mode), Node(mode)
+        node.become(ProxyView())
+        for ends in ((), (END, OTHER), ()):
+            view = ProxyView({name: info}, {name: ends})
+            node.become(view)
+            steps, _ = NodeProgram(modes.get(mode), node.program.node).update(view)
+            for step in steps:
+                if isinstance(step, Nft):
+                    whole.load(step.text)  # nft itself
+            assert node.table() == whole.table()
+
+    inside.submit(run).result()
+
+
 def test_flat_has_no_chain_per_service(inside: ThreadPoolExecutor) -> None:
     """A hundred Services of a kind have as many chains and sets as one of that kind."""
 

@@ -18,6 +18,9 @@ from testbed.proxy.contract import ProxyNode
 from testbed.proxy.modes._nftfragment import Claim
 from testbed.proxy.nft import Element
 
+LONGEST_COMMENT = 128
+"""Characters; nft refuses more, and a namespace, a Service and a port may have 143 together."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -122,6 +125,8 @@ class Claims:
     def _deny(self, key: str, container: str, served: bool) -> None:
         verdict = "drop" if self.port.chosen.has_any else "goto reject-chain"
         comment = str(self.port.name)
+        if len(comment) > LONGEST_COMMENT:
+            comment = comment[: LONGEST_COMMENT - 3] + "..."
         self.add(key, *([] if served else [Element(container, key, verdict, comment)]))
 
     def done(self) -> dict[str, Claim]:
