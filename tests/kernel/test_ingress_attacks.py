@@ -8,13 +8,16 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ingressattacks import ATTACKS, Attack, beside
 from ingressproxy import Proxy, World, ingress, wait
 
-from testbed.ingress import quoting
+from testbed.errors import InputError
+from testbed.ingress import annotations, quoting
 
 pytestmark = pytest.mark.kernel
 _SPECIAL = "\"'\\{};#$%[]()|&<>*?~^ !,=:`/@"
@@ -105,6 +108,47 @@ def test_a_path_of_odd_characters_is_served_as_it_is(proxy: Proxy, world: World)
     path = attack.manifest["spec"]["rules"][0]["http"]["paths"][0]["path"]
     assert proxy.get("attack.test", f"{path}/below").service == "a"
     assert proxy.get("attack.test", "/x").status == 404
+
+
+LETTERS = "/aZ09-._~" + _SPECIAL
+WORDS = ("-f", "-i", "--", "default", "include", "hostnames", "never", "%[src]", "${HOME}", "$1")
+
+
+def odd(choose: random.Random, start: str = "") -> str:
+    """A text that a pattern may let through, of characters and words that mean something."""
+    parts = [*LETTERS, *WORDS]
+    return start + "".join(choose.choices(parts, k=choose.randint(1, 5)))
+
+
+def odd_ingress(choose: random.Random, number: int) -> dict[str, Any]:
+    """An Ingress with a few values that are all let through, however odd."""
+    given: dict[str, str] = {}
+    for name in choose.sample(sorted(annotations.KNOWN), 6):
+        tried = [odd(choose, "/"), odd(choose), str(choose.randint(0, 10**6)), "true", "cookie"]
+        tried += ["GRPC", "Lax", "10.0.0.0/8,::/0", "persistent"]
+        for value in choose.sample(tried, len(tried)):
+            with suppress(annotations.BadAnnotation):
+                annotations.parse({name: value})
+                given[name] = value
+                break
+    host = f"h{choose.randint(0, 40)}.test"
+    rules = [(host, odd(choose, "/"), "a") for _ in range(3)] + [(host, "/", "a")]
+    kind = choose.choice(["Exact", "Prefix", "ImplementationSpecific"])
+    return ingress(f"i{number}", *rules, annotations=given, kind=kind)
+
+
+def test_what_is_let_through_never_breaks_a_configuration(proxy: Proxy, world: World) -> None:
+    choose = random.Random(8)  # noqa: S311 - of no secret
+    world.ingress_class("ours", "testbed/ingress", default=True)
+    world.service("a", [80])
+    for number in range(600):
+        with suppress(InputError):  # what Kubernetes refuses
+            world.add(odd_ingress(choose, number))
+    world.add(ingress("victim", ("victim.test", "/", "a")))
+    found = proxy.apply(world.state())
+    assert len(found.sites) > 30
+    assert sum(len(site.routes) for site in found.sites.values()) > 200
+    assert proxy.get("victim.test").service == "a"
 
 
 def texts() -> list[str]:
