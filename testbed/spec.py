@@ -82,6 +82,12 @@ class Spec:
         return (*dns, mode.component) if isinstance(mode, RunsProgram) else dns
 
     @property
+    def programs_given(self) -> dict[str, str]:
+        """Component → path, of those that were named."""
+        path = self.cluster.options.coredns
+        return {dns_options.COREDNS: path} if path else {}
+
+    @property
     def proxy_mode(self) -> ProxyMode:
         """The proxy mode."""
         return proxies.get(self.proxy)
@@ -110,7 +116,8 @@ class Spec:
     def needs(self) -> tuple[str, ...]:
         """The features that the plan needs of the machine."""
         datapath = self.cluster.options.datapath
-        modes = (*self.mode.needs, *self.proxy_mode.needs, *self.components)
+        components = (name for name in self.components if name not in self.programs_given)
+        modes = (*self.mode.needs, *self.proxy_mode.needs, *components)
         return tuple(dict.fromkeys((*modes, *needs(self.plan, self.topology, datapath))))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
@@ -214,6 +221,8 @@ def _options(
         where = Where("--set", field="lb")
         raise unknown("protocol", chosen["lb"], loadbalancers.PROTOCOLS, where)
     dns_options.check(chosen)
+    if "coredns" in chosen:
+        chosen["coredns"] = dns_options.program(chosen["coredns"])
     if "internet" in chosen:
         chosen["internet"] = internet.read(chosen["internet"])
     return Options(

@@ -38,6 +38,7 @@ class Options:
         lb_pool: Where they come from: by default a network for documentation (RFC 5737), which
             is nobody's.
         cluster_domain: The domain of the cluster's names.
+        coredns: Path of the CoreDNS to run; empty for the one that is found or built.
         dns: What serves them (:mod:`testbed.dns.options`), or ``none``.
         dns_pods: CoreDNS's ``pods``.
         internet: The names outside, as hosts(5); empty for the external hosts.
@@ -53,6 +54,7 @@ class Options:
     lb: str = "l2"
     lb_pool: str = "198.51.100.0/24"
     cluster_domain: str = "cluster.local"
+    coredns: str = ""
     dns: str = "none"
     dns_pods: str = "insecure"
     internet: str = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from testbed.errors import InputError, Where, unknown
 from testbed.objects import names
@@ -13,9 +15,6 @@ MODES = (COREDNS, NONE)
 
 POD_MODES = ("disabled", "insecure", "verified")
 """CoreDNS's ``pods``: whether ``10-244-1-2.default.pod.cluster.local`` is a name."""
-
-KEYS = ("cluster_domain", "dns", "dns_pods", "internet")
-"""The keys of ``--set``; ``dns`` is what ``--dns`` sets."""
 
 
 def check(chosen: Mapping[str, str]) -> None:
@@ -34,3 +33,15 @@ def check(chosen: Mapping[str, str]) -> None:
     if reasons := names.dns_subdomain(chosen.get("cluster_domain", "cluster.local")):
         where = Where("--set", field="cluster_domain")
         raise InputError(f"{chosen['cluster_domain']!r}: {reasons[0]}", where=where)
+
+
+def program(text: str) -> str:
+    """The path of ``--set coredns=PATH``, from the root on.
+
+    Raises:
+        InputError: There is no program.
+    """
+    path = Path(text).absolute()
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise InputError(f"{text!r} is no program", where=Where("--set", field="coredns"))
+    return str(path)

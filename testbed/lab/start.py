@@ -70,7 +70,7 @@ def start(
     needs = (*features.EVERY_LAB, *spec.needs)
     features.require(needs)
     features.load_modules(needs)
-    found = components.provide(spec.components, progress)
+    found = components.provide(spec.components, progress, spec.programs_given)
     ours, theirs = socket.socketpair()
 
     def main() -> None:

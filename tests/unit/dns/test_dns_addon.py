@@ -127,6 +127,13 @@ def test_the_resolver_is_outside_or_on_the_first_node() -> None:
     assert "bind 192.168.0.11\n" in files(spec)["/run/internet/Corefile"]
 
 
+def test_a_coredns_that_is_named_need_not_be_found() -> None:
+    assert "coredns" in resolved().needs
+    spec = resolved(coredns="/bin/true")
+    assert "coredns" not in spec.needs
+    assert spec.programs_given == {"coredns": "/bin/true"}
+
+
 def test_names_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "hosts"
     file.write_text("# of a test\n203.0.113.7 www.Example.com. shop.example.com # two\n\n"
@@ -163,6 +170,7 @@ def test_a_wrong_line_says_where(text: str, message: str, tmp_path: Path) -> Non
     [
         ({"dns": "bind"}, "--dns: unknown DNS server 'bind'"),
         ({"dns_pods": "all"}, "--set: dns_pods: unknown mode 'all'"),
+        ({"coredns": "/nonexistent"}, "--set: coredns: '/nonexistent' is no program"),
         ({"internet": "/nonexistent"}, "--set: internet: /nonexistent: No such file"),
     ],
 )
