@@ -3,18 +3,20 @@
 As a program it puts random clusters through both, for places where pytest is not, like a virtual
 machine, and prints what is wrong as JSON, a list of messages; how far it is, to stderr::
 
-    python tests/fidelitypair.py ipvs SEEDS STEPS
+    python tests/fidelitypair.py ipvs SEEDS STEPS     # histories of random clusters
+    python tests/fidelitypair.py ipvs cases           # kube-proxy's own test cases
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import fidelitynode
+import servicecases
 from fidelitynode import OurNode, RealNode
 from fidelityrules import Form, difference, with_newer_comments, without_unready
 from randomclusters import History, empty
@@ -22,7 +24,9 @@ from randomclusters import History, empty
 from testbed.cluster.backends import Statuses
 from testbed.cluster.model import Cluster
 from testbed.go import build
+from testbed.objects import parse
 from testbed.proxy.kubeproxy import BackEnd
+from testbed.spec import apply, resolve
 
 PROTOCOLS = ("TCP", "TCP", "UDP", "SCTP")
 
@@ -110,21 +114,67 @@ def random_clusters(pair: Pair, seed: int, steps: int) -> None:
         pair.become(cluster, statuses, f"seed {seed}, cluster {number}", number == steps - 1)
 
 
+def bare_of(mode: str) -> Cluster:
+    """The cluster of kube-proxy's own test cases, without Services."""
+    return resolve(servicecases.TOPOLOGY, proxy=mode).cluster
+
+
+def cases(pair: Pair, group: servicecases.Group) -> None:
+    """Puts kube-proxy's own test cases through both nodes: one after the other, and all at once.
+
+    Args:
+        pair: The nodes, with the group's settings.
+        group: The cases.
+    """
+    bare, found = bare_of(pair.mode), servicecases.cases(group, pair.mode)
+    texts = [case.manifest for case in found]
+    for number, text in enumerate((*texts, "\n---\n".join(texts))):
+        cluster = apply(bare, parse(text, group.name))
+        pair.become(cluster, {}, f"{group.name}, case {number}", fresh=True)
+        # The next may have the same node port, and kube-proxy would leave its comment.
+        pair.become(bare, {}, f"{group.name}, after case {number}")
+
+
 def main(argv: Sequence[str]) -> int:
     """Prints what is wrong with a mode; the exit code is 1 if something is."""
-    mode, seeds, steps = argv[0], int(argv[1]), int(argv[2])
-    pair, wrong = Pair(cast(BackEnd, mode), empty(), renames=True), []
-    try:
-        for seed in range(seeds):
-            try:
-                random_clusters(pair, seed, steps)
-            except AssertionError as error:
-                wrong.append(str(error))
-            print(f"seed {seed}: {len(wrong)} wrong", file=sys.stderr, flush=True)
-    finally:
-        pair.close()
+    mode, *what = argv
+    jobs = _cases(cast(BackEnd, mode)) if what == ["cases"] else _random(cast(BackEnd, mode), *what)
+    wrong = [message for message in jobs if message]
     print(json.dumps(wrong, indent=1))
     return 1 if wrong else 0
+
+
+def _random(mode: BackEnd, seeds: str, steps: str) -> Iterator[str]:
+    """What is wrong with each history."""
+    pair = Pair(mode, empty(), renames=True)
+    try:
+        for seed in range(int(seeds)):
+            yield _told(f"seed {seed}", lambda seed=seed: random_clusters(pair, seed, int(steps)))
+    finally:
+        pair.close()
+
+
+def _cases(mode: BackEnd) -> Iterator[str]:
+    """What is wrong with each group of cases."""
+    for group in servicecases.GROUPS:
+        if group.scenarios():
+            chosen = dict(setting.split("=", 1) for setting in group.settings_for(mode))
+            pair = Pair(mode, bare_of(mode), **chosen)
+            try:
+                yield _told(group.name, lambda pair=pair, group=group: cases(pair, group))
+            finally:
+                pair.close()
+
+
+def _told(title: str, job: Callable[[], None]) -> str:
+    """What is wrong; empty for nothing."""
+    try:
+        job()
+        wrong = ""
+    except AssertionError as error:
+        wrong = str(error)
+    print(f"{title}: {'wrong' if wrong else 'the same'}", file=sys.stderr, flush=True)
+    return wrong
 
 
 if __name__ == "__main__":

@@ -16,15 +16,13 @@ from contextlib import contextmanager
 
 import pytest
 import servicecases
-from fidelitypair import PROTOCOLS, Pair, random_clusters
+from fidelitypair import PROTOCOLS, Pair, bare_of, cases, random_clusters
 from randomclusters import History, empty
 
 from testbed.cluster.model import Cluster
 from testbed.errors import MissingError
-from testbed.objects import parse
 from testbed.proxy.contract import modes
 from testbed.proxy.kubeproxy import BackEnd
-from testbed.spec import apply, resolve
 
 pytestmark = pytest.mark.kernel
 
@@ -85,16 +83,8 @@ def test_cases(mode: BackEnd, group: servicecases.Group) -> None:
     if not group.scenarios():
         pytest.skip(f"{servicecases.FILE} is not there")
     chosen = dict(setting.split("=", 1) for setting in group.settings_for(mode))
-    bare = resolve(servicecases.TOPOLOGY, proxy=mode).cluster
-    cases = servicecases.cases(group, mode)
-    clusters = [apply(bare, parse(case.manifest, group.name)) for case in cases]
-    every = "\n---\n".join(case.manifest for case in cases)
-    clusters.append(apply(bare, parse(every, "all cases")))
-    with pair_of(mode, bare, **chosen) as pair:
-        for number, cluster in enumerate(clusters):
-            pair.become(cluster, {}, f"{group.name}, case {number}", fresh=True)
-            # The next may have the same node port, and kube-proxy would leave its comment.
-            pair.become(bare, {}, f"{group.name}, after case {number}")
+    with pair_of(mode, bare_of(mode), **chosen) as pair:
+        cases(pair, group)
 
 
 @pytest.mark.parametrize("mode", MODES)
