@@ -17,7 +17,7 @@ from ingressattacks import ATTACKS, Attack, beside
 from ingressproxy import Proxy, World, ingress, wait
 
 from testbed.errors import InputError
-from testbed.ingress import annotations, quoting
+from testbed.ingress import annotations, paths, quoting
 
 pytestmark = pytest.mark.kernel
 _SPECIAL = "\"'\\{};#$%[]()|&<>*?~^ !,=:`/@"
@@ -149,6 +149,40 @@ def test_what_is_let_through_never_breaks_a_configuration(proxy: Proxy, world: W
     assert len(found.sites) > 30
     assert sum(len(site.routes) for site in found.sites.values()) > 200
     assert proxy.get("victim.test").service == "a"
+
+
+PIECES = (
+    "(?:",
+    "(.*)",
+    "[a-z]",
+    "[^/]",
+    "{2}",
+    r"\d",
+    r"\b",
+    r"\.",
+    "(a|b)",
+    "[]",
+    "[^]",
+    "[a-",
+    "??",
+)
+
+
+def test_nginx_knows_every_expression_that_is_let_through(tmp_path: Path) -> None:
+    if not Path("/usr/sbin/nginx").exists():
+        pytest.skip("nginx is not on this machine")
+    choose = random.Random(9)  # noqa: S311 - of no secret
+    pieces = [*"/aZ09-._~:`$()[]{}*+?|&=\\^", *PIECES]
+    tried = ("/" + "".join(choose.choices(pieces, k=choose.randint(1, 9))) for _ in range(40_000))
+    found = {one for one in tried if paths.expression(one) is None}
+    assert len(found) > 1000
+    rules = "\n".join(f"rewrite {quoting.nginx('(?i)' + one)} /x break;" for one in sorted(found))
+    file = tmp_path / "nginx.conf"
+    server = f"server {{ listen 127.0.0.1:1; location / {{ {rules} }} }}"
+    file.write_text(f"pid {tmp_path}/pid; events {{}} http {{ access_log off; {server} }}")
+    argv = ["/usr/sbin/nginx", "-t", "-q", "-e", "stderr", "-c", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 def texts() -> list[str]:
