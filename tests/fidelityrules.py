@@ -18,7 +18,8 @@ nftables
       key and verdict stay. kube-proxy leaves the old one (:func:`with_newer_comments`).
     - The tables of other families: a kube-proxy keeps IPv6 where the kernel has it.
 ipvs
-    - As for iptables; the order of servers, sets and their entries.
+    - As for iptables, but that the lists are :data:`IPVS_LISTS`; the order of servers, sets and
+      their entries.
     - What sets of the newest revision tell beyond those of any: size of buckets, random number.
     - Rules about sets that are empty: kube-proxy leaves them out, and they match nothing.
     - Endpoints of the node that are not used, in ``KUBE-LOOP-BACK`` (:func:`without_unready`).
@@ -29,12 +30,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
 Form = list[str]
 LISTS = ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-NODEPORTS", "KUBE-PROXY-FIREWALL")
+IPVS_LISTS = ("KUBE-IPVS-OUT-FILTER",)
 CANARY = "KUBE-PROXY-CANARY"
 LAST = "NOTE: this must be the last rule in this chain"
 _COUNTED = re.compile(r" -m nfacct --nfacct-name\s+\S+")
@@ -44,8 +46,8 @@ SHOWN = 20
 _NEWER = re.compile(r" bucketsize \d+ initval \S+")
 
 
-def iptables(saved: str) -> Form:
-    """The form of what ``iptables-save`` prints."""
+def iptables(saved: str, lists: Sequence[str] = LISTS) -> Form:
+    """The form of what ``iptables-save`` prints, with these lists of all Services."""
     form: Form = []
     for table in re.findall(r"^(\*.*?)^COMMIT$", saved, re.MULTILINE | re.DOTALL):
         name, *lines = table.splitlines()
@@ -55,8 +57,8 @@ def iptables(saved: str) -> Form:
             if line.startswith("-A") and _LOCALHOST not in line:
                 rules.setdefault(line.split()[1], []).append(_COUNTED.sub("", line))
         known = [c for c in chains if c != f":{CANARY} -" and (c[-1] == "-" or _says(c, rules))]
-        form += [f"{name} {line}" for line in known]
-        form += [f"{name} {line}" for chain in sorted(rules) for line in _ordered(rules[chain])]
+        ordered = (line for chain in sorted(rules) for line in _ordered(rules[chain], lists))
+        form += [f"{name} {line}" for line in (*known, *ordered)]
     return form
 
 
@@ -71,9 +73,9 @@ def _says(declared: str, rules: dict[str, list[str]]) -> bool:
     return policy != "ACCEPT" or name in rules
 
 
-def _ordered(rules: list[str]) -> list[str]:
+def _ordered(rules: list[str], lists: Sequence[str]) -> list[str]:
     """The rules of one chain."""
-    if rules[0].split()[1] not in LISTS:
+    if rules[0].split()[1] not in lists:
         return rules
     count = sum(LAST in rule for rule in rules)
     first, last = rules[: len(rules) - count], rules[len(rules) - count :]
@@ -172,7 +174,7 @@ def ipvs(fence: str, servers: str, sets: str, saved: str, addresses: str) -> For
     empty = {line.split()[1] for line in entries} - {
         line.split()[1] for line in entries if line.startswith("add ")
     }
-    rules = (line for line in iptables(saved) if not empty & set(line.split()))
+    rules = (line for line in iptables(saved, IPVS_LISTS) if not empty & set(line.split()))
     form = [f"server {line}" for line in sorted(servers.splitlines())]
     form += [f"set {line}" for line in sorted(entries)]
     form += [f"address {line.split()[3]}" for line in sorted(addresses.splitlines())]
