@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from testbed.defaults import PROXY
 from testbed.measure.contract import Cell, LabHandle, Scenario
 
-NO_PROXY = PROXY
-"""The proxy mode that carries no Service; it is the default one."""
+NO_PROXY = "none"
+"""The proxy mode that carries no Service."""
 
 
 @runtime_checkable

@@ -124,7 +124,7 @@ def _answers(folder: Path, margin: float) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("scenario", ["service-latency", "endpoint-churn"])
 def test_without_a_proxy_mode_they_are_refused(scenario: str) -> None:
-    argv = [*TESTBED, "bench", "--scenario", scenario, "--dry-run"]
+    argv = [*TESTBED, "bench", "--proxy", "none", "--scenario", scenario, "--dry-run"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("testbed: ")

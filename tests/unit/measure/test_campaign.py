@@ -150,14 +150,14 @@ def test_wrong_options(names: Any, chosen: Any, message: str) -> None:
 
 def test_without_scenarios_all_run_that_fit_the_topology() -> None:
     every = {n for n in scenarios.names() if not proxied(scenarios.get(n))}
-    assert set(changed("cni: bgp").scenarios) == every - {"link-failure", "outage"}
-    assert set(changed("topology: leafspine").scenarios) == every - {"outage"}
-    eventful = changed("topology: leafspine\nevents: [{at: 0, link: l1-sp1}]")
+    assert set(changed("cni: bgp\nproxy: none").scenarios) == every - {"link-failure", "outage"}
+    assert set(changed("topology: leafspine\nproxy: none").scenarios) == every - {"outage"}
+    eventful = changed("topology: leafspine\nproxy: none\nevents: [{at: 0, link: l1-sp1}]")
     assert set(eventful.scenarios) == every
 
 
 def test_labs_have_the_pods_of_all_scenarios_once() -> None:
-    found = campaigns.resolve(changed("cni: [vxlan, bgp]\ntopology: leafspine"))
+    found = campaigns.resolve(changed("cni: [vxlan, bgp]\ntopology: leafspine\nproxy: none"))
     assert [str(variant) for variant in found] == ["leafspine vxlan none", "leafspine bgp none"]
     for spec in found.values():
         places = {key: pod.node for key, pod in spec.cluster.pods.items()}

@@ -143,7 +143,10 @@ def test_each_size_has_a_lab_of_its_own_and_all_are_measured_in_turns(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("scenarios: {service-latency: }", "f:1: scenarios.service-latency: scenario service-late"),
+        (
+            "proxy: none\nscenarios: {service-latency: }",
+            "f:2: scenarios.service-latency: scenario se",
+        ),
         ("proxy: [none, iptables]\nscenarios: {endpoint-churn: }", "nothing to measure in single"),
         ("scenarios: {service-scale: {services: 0}}", "f:1: scenarios.service-scale.services: 0 i"),
     ],
