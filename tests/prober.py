@@ -1,9 +1,9 @@
 """Asks servers who they are and whom they see, from wherever it runs; run as a program by tests.
 
-Its only argument is JSON, a list of probes ``{"protocol", "address", "port", "tries", "want"}``. Of
-each it makes new connections, one after the other, until all names of ``want`` have answered or
+Its first argument is JSON, a list of probes ``{"protocol", "address", "port", "tries", "want"}``.
+Of each it makes new connections, one after the other, until all names of ``want`` have answered or
 ``tries`` are done, and at most one that is not answered; ``copies`` makes several of one. The
-servers are ``agnhost netexec``.
+servers are ``agnhost netexec``. A second argument is the seconds after which one is silent.
 
 It prints JSON: for each probe its outcomes, ``["answered", host name, client address]``,
 ``["refused"]`` or ``["silent"]``.
@@ -69,6 +69,7 @@ def run(probe: dict[str, Any]) -> list[list[str]]:
 
 
 if __name__ == "__main__":
+    PATIENCE = float(sys.argv[2]) if len(sys.argv) > 2 else PATIENCE
     with ThreadPoolExecutor(16) as pool:
         probes = [p for p in json.loads(sys.argv[1]) for _ in range(p.get("copies", 1))]
         print(json.dumps(list(pool.map(run, probes))))

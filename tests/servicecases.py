@@ -167,6 +167,9 @@ class Case:
         masquerade = expected.get("masquerade")
         if source == "client" and not masquerade and not set(servers) <= set(LOCAL):
             masquerade = None  # Flannel masquerades what comes from outside to another node's pods
+        if kind_of(self._mode) == "ipvs" and self._is_local(one):
+            # pkg/proxy/ipvs/proxier.go, syncEndpoint: the node's own, whoever asks
+            servers = tuple(one for one in servers if one in LOCAL) or servers
         if reason := self._different(one["dst"]):
             servers = ()
         return Flow(
@@ -177,6 +180,17 @@ class Case:
             servers,
             masquerade,
             "silent" if expected["action"] == "drop" and not reason else "refused",
+        )
+
+    def _is_local(self, one: dict[str, Any]) -> bool:
+        """Whether a flow goes to an external address or node port with the policy ``Local``."""
+        return any(
+            service.get("externalTrafficPolicy") == "Local"
+            and (
+                one["dst"] in (*service.get("loadBalancerIPs", ()), *service.get("externalIPs", ()))
+                or one["dport"] == service["ports"][0].get("nodePort")
+            )
+            for service in self._scenario["services"]
         )
 
     def _different(self, destination: str) -> str:

@@ -147,8 +147,9 @@ def prepare(lab: RunningLab, second: str = "") -> None:
 def ask(lab: RunningLab, source: str, probes: list[dict[str, Any]]) -> list[list[list[str]]]:
     """The outcomes of probes (:mod:`prober`) from one of the sources."""
     target = SOURCES.get(source, source)
+    patience = [str(lab.patience)] if hasattr(lab, "patience") else []
     found: list[list[list[str]]] = json.loads(
-        lab.exec(target, sys.executable, str(PROBER), json.dumps(probes))
+        lab.exec(target, sys.executable, str(PROBER), json.dumps(probes), *patience)
     )
     return found
 

@@ -32,7 +32,7 @@ from typing import Any
 Done = subprocess.CompletedProcess[str]
 
 AGENT = Path(__file__).with_name("agent.py")
-LIMIT = 120.0
+LIMIT = 300.0
 """Seconds that a command has."""
 
 _BOOT = 300.0
@@ -154,12 +154,15 @@ class VmLab:
 
     Attributes:
         name: Its name.
+        patience: Seconds that a connection may take in software emulation, on a busy machine.
     """
+
+    patience = 15.0
 
     def __init__(self, vm: Vm, options: Sequence[str], manifests: Sequence[str]) -> None:
         self.name, self._vm = f"t{next(_numbers)}", vm
         given = ("-f", "-") if manifests else ()
-        self.run("up", "--timeout", "90", *options, *given, text="\n---\n".join(manifests))
+        self.run("up", "--timeout", "240", *options, *given, text="\n---\n".join(manifests))
 
     def run(self, *argv: str, code: int | None = 0, **options: Any) -> Done:
         """Runs ``testbed ARGV`` on this lab and demands an exit code (None: any)."""
