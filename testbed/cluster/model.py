@@ -41,6 +41,11 @@ class Options:
         coredns: Path of the CoreDNS to run; empty for the one that is found or built.
         dns: What serves them (:mod:`testbed.dns.options`), or ``none``.
         dns_pods: CoreDNS's ``pods``.
+        ingress: The ingress controller (:mod:`testbed.ingress.addon`), or ``none``.
+        ingress_policy: ``externalTrafficPolicy`` of its Service.
+        ingress_replicas: How many pods it has.
+        egress_exempt: Where pods' packets go with the pods' own source address: networks,
+            separated by commas.
         internet: The names outside, as hosts(5); empty for the external hosts.
         mode: The CNI mode's own settings.
         proxy: The proxy mode's own settings.
@@ -57,6 +62,10 @@ class Options:
     coredns: str = ""
     dns: str = "none"
     dns_pods: str = "insecure"
+    ingress: str = "none"
+    ingress_policy: str = "Local"
+    ingress_replicas: str = "1"
+    egress_exempt: str = ""
     internet: str = ""
     mode: Mapping[str, str] = field(default_factory=dict, hash=False)
     proxy: Mapping[str, str] = field(default_factory=dict, hash=False)

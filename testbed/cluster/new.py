@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from itertools import islice
 
+from testbed.cluster import egress
 from testbed.cluster.model import SYSTEM_NAMESPACES, Cluster, Node, Options
 from testbed.errors import InputError, Where
 from testbed.objects import Namespace, from_manifest
@@ -35,6 +36,7 @@ def new(topology: Topology, options: Options) -> Cluster:
     shares = _shares(pods, options.node_cidr_mask_size, len(topology.nodes))
     nodes = tuple(_node(host, share) for host, share in zip(topology.nodes, shares, strict=True))
     options = replace(options, pod_cidr=str(pods), service_cidr=str(services), lb_pool=str(pool))
+    options = replace(options, egress_exempt=",".join(egress.ranges(options.egress_exempt)))
     return Cluster(topology, options, nodes, {name: _namespace(name) for name in SYSTEM_NAMESPACES})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from testbed.cluster.model import Cluster
-from testbed.plan import loadbalancer, underlay
+from testbed.plan import egress, loadbalancer, underlay
 from testbed.plan.contract import CniMode
 from testbed.plan.model import ExpectedRoute, Plan
 
@@ -26,7 +26,7 @@ def build(cluster: Cluster, mode: CniMode) -> Plan:
         datapath=options.datapath,
         on_link=announcing.on_link(cluster),
     )
-    planned = below + mode.plan(cluster)
+    planned = below + egress.plan(cluster) + mode.plan(cluster)
     return planned + loadbalancer.speakers(cluster, planned)
 
 

@@ -76,6 +76,7 @@ CASES = {
     "bgp-sdn-kernel": ("sdn", "bgp", {"nodes": "1", "datapath": "kernel"}),
     "vxlan-dns": ("single", "vxlan", {"nodes": "2", "dns": "coredns"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
+    "bgp-exempt": ("single", "bgp", {"nodes": "2", "egress_exempt": "192.168.0.201,10.0.0.0/8"}),
     "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
     "bgp-impaired": ("leafspine", "bgp", IMPAIRED),
 }
