@@ -19,6 +19,8 @@ from testbed.dns import addon, internet
 from testbed.dns import options as dns_options
 from testbed.errors import InputError, Where, unknown
 from testbed.images.catalogue import resolve as resolve_image
+from testbed.ingress import addon as ingress
+from testbed.ingress import options as ingress_options
 from testbed.objects import Container, Deployment, Object, Pod
 from testbed.plan import build, sdn
 from testbed.plan.contract import CniMode, modes
@@ -117,7 +119,8 @@ class Spec:
         """The features that the plan needs of the machine."""
         datapath = self.cluster.options.datapath
         components = (name for name in self.components if name not in self.programs_given)
-        modes = (*self.mode.needs, *self.proxy_mode.needs, *components)
+        controller = ingress.controller(self.cluster).needs if ingress.wanted(self.cluster) else ()
+        modes = (*self.mode.needs, *self.proxy_mode.needs, *components, *controller)
         return tuple(dict.fromkeys((*modes, *needs(self.plan, self.topology, datapath))))
 
     def with_cluster(self, cluster: Cluster) -> Spec:
@@ -161,7 +164,11 @@ def resolve(
     cluster = clusters.new(underlay, options)
     if proxy_mode.needs or addon.wanted(cluster):
         cluster = clusters.with_api(cluster)
-    cluster = apply(apply(cluster, addon.objects(cluster)), tuple(objects))
+    if not proxy_mode.needs:
+        ingress_options.refuse_without_proxy(options.ingress)
+    given = tuple(objects)
+    cluster = apply(cluster, ingress.objects(cluster, given))  # first: in L2 the first node's rack
+    cluster = apply(apply(cluster, addon.objects(cluster)), given)
     spec = Spec(cni, proxy, mode, cluster)
     mode.check(cluster)
     return spec
@@ -221,6 +228,7 @@ def _options(
         where = Where("--set", field="lb")
         raise unknown("protocol", chosen["lb"], loadbalancers.PROTOCOLS, where)
     dns_options.check(chosen)
+    ingress_options.check(chosen)
     if "coredns" in chosen:
         chosen["coredns"] = dns_options.program(chosen["coredns"])
     if "internet" in chosen:

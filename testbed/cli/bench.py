@@ -37,6 +37,7 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
 @click.option("--cni", callback=_names, help="CNI modes, A,B.")
 @click.option("--proxy", callback=_names, help="Proxy modes, A,B.")
 @click.option("--dns", help="As of up.")
+@click.option("--ingress", help="As of up.")
 @click.option("--scenario", callback=_names, help="Scenarios, A,B.")
 @click.option("--repeat", type=click.IntRange(1, 1000), help="How often everything is measured.")
 @click.option("--seed", type=click.IntRange(0), help="Of the order; drawn if it is not given.")
@@ -91,14 +92,15 @@ def _session(given: Mapping[str, Any], out: Path | None, resume: bool) -> Sessio
 
 
 def _campaign(given: Mapping[str, Any]) -> Campaign:
-    from testbed.cli.options import dns_setting
+    from testbed.cli.options import dns_setting, ingress_setting
     from testbed.measure import campaign, campaignfile
     from testbed.spec import parse_settings
 
     read = campaignfile.read(given["campaign"] or campaignfile.DEFAULT)
     names = {key: given[key] for key in ("topology", "cni", "proxy") if given[key]}
     numbers = {key: given[key] for key in ("repeat", "seed")}
-    chosen = parse_settings((*given["settings"], *dns_setting(given["dns"])))
+    addons = (*dns_setting(given["dns"]), *ingress_setting(given["ingress"]))
+    chosen = parse_settings((*given["settings"], *addons))
     return campaign.override(read, names, given["scenario"], chosen, **numbers)
 
 

@@ -39,7 +39,7 @@ def spec_options(command: Command) -> Command:
             click.option("--dns", help="Cluster DNS: coredns or none.  [default: none]"),
             click.option("--policy", default="none", show_default=True, help="Policy engine."),
             click.option(
-                "--ingress", default="none", show_default=True, help="Ingress controller."
+                "--ingress", help="Ingress controller: nginx, haproxy or none.  [default: none]"
             ),
             click.option(
                 "--set",
@@ -62,7 +62,7 @@ def resolve_spec(
     proxy: str,
     dns: str | None,
     policy: str,
-    ingress: str,
+    ingress: str | None,
     settings: tuple[str, ...],
 ) -> Spec:
     """The lab that :func:`spec_options` ask for, with warnings about what it does not act on.
@@ -74,14 +74,11 @@ def resolve_spec(
     from testbed.errors import Where, unknown
     from testbed.spec import parse_settings, resolve
 
-    for option, kind, value in (
-        ("--policy", "policy engine", policy),
-        ("--ingress", "ingress controller", ingress),
-    ):
-        if value != "none":
-            raise unknown(kind, value, ("none",), Where(option))
+    if policy != "none":
+        raise unknown("policy engine", policy, ("none",), Where("--policy"))
     given = objects.load(paths) if paths else ()
-    spec = resolve(topology, given, cni, proxy, parse_settings((*settings, *dns_setting(dns))))
+    chosen = parse_settings((*settings, *dns_setting(dns), *ingress_setting(ingress)))
+    spec = resolve(topology, given, cni, proxy, chosen)
     warn_of_unserved(given)
     return spec
 
@@ -89,6 +86,11 @@ def resolve_spec(
 def dns_setting(dns: str | None) -> tuple[str, ...]:
     """What ``--dns`` says, as ``--set`` says it."""
     return () if dns is None else (f"dns={dns}",)
+
+
+def ingress_setting(ingress: str | None) -> tuple[str, ...]:
+    """What ``--ingress`` says, as ``--set`` says it."""
+    return () if ingress is None else (f"ingress={ingress}",)
 
 
 def warn_of_unserved(given: Any) -> None:

@@ -16,6 +16,8 @@ image                         ENTRYPOINT                   CMD
 ``busybox``                   none                         ``sh``; applets by busybox
 ``iperf3``                    ``iperf3``                   ``-s``
 ``coredns``                   ``coredns``                  none; in labs with DNS
+``controller``                nginx as ingress controller  none (ingress-nginx's image)
+``kubernetes-ingress``        the same with HAProxy        none (haproxytech's image)
 ``curl``                      as curlimages/curl           ``curl``
 ``alpine, debian, ubuntu``    none                         ``sh``
 ============================  ===========================  ======================================
@@ -71,6 +73,7 @@ class Image:
 
 _AGNHOST = (*_PYTHON, str(_FOLDER / "agnhost"))
 _NGINX = (*_PYTHON, str(_FOLDER / "nginx.py"))
+_INGRESS = (sys.executable, "-I", "-m", "testbed.ingresscontroller")
 _SHELL = Image(cmd=("sh",))
 
 IMAGES: Mapping[str, Image] = {
@@ -85,6 +88,8 @@ IMAGES: Mapping[str, Image] = {
     "busybox": Image(("/bin/sh", "-c", _BUSYBOX, "sh"), ("sh",), needs=("busybox",)),
     "iperf3": Image(("iperf3",), ("-s",), needs=("iperf3",)),
     "coredns": Image(("coredns",), needs=("coredns",)),
+    "controller": Image((*_INGRESS, "--controller=nginx"), needs=("nginx",)),
+    "kubernetes-ingress": Image((*_INGRESS, "--controller=haproxy"), needs=("haproxy",)),
     "curl": Image(("/bin/sh", "-c", _CURL, "sh"), ("curl",), needs=("curl",)),
     "alpine": _SHELL,
     "debian": _SHELL,

@@ -8,6 +8,7 @@ Whoever runs it does this::
     test(…)     run it before every start and reload; not 0: keep the old files, tell stderr
     start(…)    the main process, in the foreground
     reload      a signal to the main process; no request is lost by it
+    quit        the signal that ends it once what it has begun is done
     status      asked over the unix socket ``status.sock`` (HTTP, any path), the proxy answers with
                 the digest of the files that it runs; so one can wait until a reload has happened
 
@@ -77,6 +78,15 @@ class Controller(Protocol):
 
     reload: int
     """The signal that makes the main process read its files again."""
+
+    quit: int
+    """The signal that makes it end what it has begun, take nothing new, and end."""
+
+    namespace: str
+    """Where a lab has it."""
+
+    image: str
+    """Of its pods; :mod:`testbed.images.catalogue` says what that is on this machine."""
 
     def files(self, routing: Routing, own: Certificate, setting: Setting) -> Mapping[str, str]:
         """The files: path below the folder → text.

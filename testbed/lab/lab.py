@@ -13,12 +13,14 @@ from testbed import spec as specs
 from testbed.cluster.discovery import Discovery
 from testbed.cluster.model import BoundPod
 from testbed.dns import addon
+from testbed.errors import LabError
 from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status
 from testbed.lab.apiserver import ApiServer
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.faults import Faults
+from testbed.lab.ingresses import Ingresses
 from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.kubeproxies import KubeProxies
 from testbed.lab.ledger import Ledger
@@ -61,6 +63,7 @@ class Lab:
         leaving: Pods that are being ended, since when, and their containers.
         ledger: The versions of its objects.
         api: Its Kubernetes API.
+        ingresses: What its ingress controllers serve.
     """
 
     def __init__(self, name: str, spec: Spec) -> None:
@@ -78,6 +81,9 @@ class Lab:
         self.kubelet.listener = self._told
         self._proxies = self._make_proxies()
         self._kube_proxies: KubeProxies | None = None
+        self.ingresses = Ingresses(
+            self._executor, self.ledger, self.api, lambda: dict(self.kubelet.pods)
+        )
         self._load_balancers = LoadBalancers(spec.cluster, self._executor, self._discover)
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
@@ -148,6 +154,10 @@ class Lab:
             problems += controller.settle(seconds)
         problems += [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
         self._flush()
+        try:
+            self.ingresses.flush(self.spec.cluster)
+        except LabError as error:
+            problems.append(str(error))
         return problems
 
     def apply(self, objects: Iterable[Object]) -> list[str]:
@@ -182,6 +192,7 @@ class Lab:
         if any(pod.open for pod in started):
             self.kubelet.wait_settled(started, SETTLE)
             self._flush()
+        self.ingresses.flush(self.spec.cluster)
 
     def _enact(self, new: Spec) -> list[PodRuntime]:
         """Makes the lab what ``new`` says: pods that go are ended first, new ones started last.
@@ -339,7 +350,11 @@ class Lab:
             ]
         if plural in status.KEPT:
             kept = status.kept(cluster, plural)
-            return [status.as_kept(o, self.created(key, o.kind)) for key, o in kept.items()]
+            at = self.ingresses.addresses
+            return [
+                status.as_kept(o, self.created(key, o.kind), at(cluster, key))
+                for key, o in kept.items()
+            ]
         owned: dict[tuple[str, str | None], list[PodRuntime]] = {}
         for runtime in list(self.kubelet.pods.values()):
             owned.setdefault((runtime.bound.key[0], runtime.bound.owner), []).append(runtime)

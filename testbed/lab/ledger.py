@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -81,6 +81,14 @@ class Ledger:
         self._lock = threading.Lock()
         self._books: dict[str, _Book] = {plural: _Book() for plural in view.plurals}
         self._pending: list[Change] | None = None
+        self._latest: dict[str, int] = {}
+
+    def latest(self, plurals: Collection[str]) -> dict[str, int]:
+        """The version of the last change of some kinds; those that never had one are not in it."""
+        with self._lock:
+            for plural in plurals:
+                self._look(plural)
+            return {plural: self._latest[plural] for plural in plurals if plural in self._latest}
 
     def current(self, plural: str) -> list[Json]:
         """All objects of a kind, in the lab's order; not to be changed."""
@@ -156,6 +164,7 @@ class Ledger:
         if known is not None and known.bare["metadata"]["uid"] != bare["metadata"]["uid"]:
             self._gone(plural, key)  # another object under the same name
         self.version += 1
+        self._latest[plural] = self.version
         metadata = {**bare["metadata"], "resourceVersion": str(self.version)}
         told = {**bare, "metadata": metadata}
         if self._pending is not None:
@@ -164,6 +173,7 @@ class Ledger:
 
     def _gone(self, plural: str, key: Key) -> None:
         self.version += 1
+        self._latest[plural] = self.version
         if self._pending is not None:
             self._pending.append([plural, list(key), self.version])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from testbed.cluster.model import BoundPod, BoundService, Cluster, Node
@@ -46,14 +46,16 @@ KEPT = {"ingresses": "ingresses", "ingressclasses": "ingress_classes", "secrets"
 
 def kept(cluster: Cluster, plural: str) -> Mapping[Key, Ingress | IngressClass | Secret]:
     """The objects of one of these kinds."""
-    found: Mapping[Key, Ingress | IngressClass | Secret] = getattr(cluster, KEPT[plural])
+    found: Mapping[Key, Kept] = getattr(cluster, KEPT[plural])
     return found
 
 
-def as_kept(item: Ingress | IngressClass | Secret, created: str) -> Json:
-    """An object that is kept as it was given; an Ingress has the status of one without address."""
+def as_kept(item: Kept, created: str, addresses: Iterable[str] = ()) -> Json:
+    """An object that is kept as it was given; an Ingress also has the addresses it is served at."""
     metadata = _meta(item.manifest, item.kind, created)
-    status: Json = {"status": {"loadBalancer": {}}} if isinstance(item, Ingress) else {}
+    at = [{"ip": address} for address in addresses]
+    balancer = {"loadBalancer": {"ingress": at} if at else {}}
+    status: Json = {"status": balancer} if isinstance(item, Ingress) else {}
     return {**item.manifest, "metadata": metadata, **status}
 
 

@@ -44,6 +44,8 @@ class LabView:
     def inputs(self, plural: str) -> tuple[object, ...]:
         """The cluster, and where it matters what pods do, all of that."""
         cluster, pods = self._lab.spec.cluster, self._lab.kubelet.revision
+        if plural == "ingresses":
+            return (cluster, self._lab.ingresses.served)
         return (cluster,) if plural in _OF_THE_CLUSTER else (cluster, pods)
 
     def parts(self, plural: str) -> Mapping[Key, Any] | None:

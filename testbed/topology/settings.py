@@ -34,7 +34,8 @@ from testbed.topology.model import SWITCH_KINDS, SwitchKind
 
 CLUSTER_KEYS = (
     "bfd", "cluster_domain", "coredns", "datapath", "dns", "dns_pods", "egress_exempt", "ingress",
-    "ingress_policy", "ingress_replicas", "internet", "lb", "lb_pool", "node_cidr_mask_size", "pod_cidr", "service_cidr",
+    "ingress_policy", "ingress_replicas", "internet", "lb", "lb_pool", "node_cidr_mask_size",
+    "pod_cidr", "service_cidr",
 )  # fmt: skip
 """Keys that are not the topology's."""
 

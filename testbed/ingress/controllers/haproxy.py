@@ -163,6 +163,9 @@ class Haproxy:
     usual = "haproxy"
     annotations = KNOWN - {"use-regex", "rewrite-target"}
     reload = int(signal.SIGUSR2)
+    quit = int(signal.SIGUSR1)
+    namespace = "haproxy-ingress"
+    image = "haproxytech/kubernetes-ingress:3.1"
 
     def files(self, routing: Routing, own: Certificate, setting: Setting) -> Mapping[str, str]:
         """``haproxy.cfg``, its maps, and the certificates with the list of their hosts."""

@@ -36,6 +36,9 @@ class Nginx:
     usual = "nginx"
     annotations = KNOWN
     reload = int(signal.SIGHUP)
+    quit = int(signal.SIGQUIT)
+    namespace = "ingress-nginx"
+    image = "registry.k8s.io/ingress-nginx/controller:v1.12.1"
 
     def files(self, routing: Routing, own: Certificate, setting: Setting) -> Mapping[str, str]:
         """``nginx.conf`` and the certificates."""
