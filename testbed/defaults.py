@@ -2,4 +2,4 @@
 
 TOPOLOGY = "single"
 CNI = "vxlan"
-PROXY = "none"
+PROXY = "iptables"

@@ -48,7 +48,9 @@ def _starter(stack: ExitStack) -> StartLab:
         options: Sequence[str] = (),
     ) -> RunningLab:
         chosen = [word for setting in settings for word in ("--set", setting)]
-        started = RunningLab(["-t", topology, "--cni", cni, *chosen, *options], manifests)
+        started = RunningLab(
+            ["-t", topology, "--cni", cni, "--proxy", "none", *chosen, *options], manifests
+        )
         stack.callback(started.end)
         return started
 
@@ -60,7 +62,7 @@ def lab() -> Iterator[StartLab]:
     """Starts labs that end with the test.
 
     Call it with ``topology``, ``cni``, ``manifests`` (YAML texts), ``settings`` (``KEY=VALUE``) and
-    ``options`` (further ones of ``testbed up``).
+    ``options`` (further ones of ``testbed up``). There is no proxy mode but for one in ``options``.
     """
     _need_root()
     with ExitStack() as stack:

@@ -12,8 +12,6 @@ A node on which something fails keeps what it had; the next round tries again.
 from __future__ import annotations
 
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -23,6 +21,7 @@ from testbed.errors import LabError
 from testbed.lab import conntrack, ipvs, nftnetlink, relay
 from testbed.lab.executor import Executor
 from testbed.lab.netns import NetNs
+from testbed.lab.rounds import Rounds
 from testbed.lab.servicehealth import ServiceHealth
 from testbed.plan.model import Sysctl
 from testbed.proxy.contract import Forget, IptablesRestore, Nft, Step
@@ -54,21 +53,14 @@ class Proxies:
         self._view: Seen | None = None
         self._health = ServiceHealth(executor, self._programs)
         self.last: tuple[float, float, float] | None = None
-        self._condition = threading.Condition()
-        self._wanted = self._done = 0
-        self._error: LabError | None = None
-        if self._programs:
-            threading.Thread(target=self._run, name="proxies", daemon=True).start()
+        self._rounds = Rounds("proxies", self._round, self._prepare)
 
     def wake(self) -> None:
         """Has the proxies look at the Services; returns at once.
 
         Before the first :meth:`flush` it does nothing: the network may not be there yet.
         """
-        with self._condition:
-            if self._wanted:
-                self._wanted += 1
-                self._condition.notify_all()
+        self._rounds.wake()
 
     def flush(self) -> None:
         """Has the proxies look at the Services, and waits until all of it is done.
@@ -76,40 +68,23 @@ class Proxies:
         Raises:
             LabError: A kernel refuses something.
         """
-        if not self._programs:
-            return
-        with self._condition:
-            self._wanted += 1
-            mine = self._wanted
-            self._condition.notify_all()
-            self._condition.wait_for(lambda: self._done >= mine)
-            error = self._error
-        if error is not None:
-            raise error
+        if self._programs:
+            self._rounds.flush()
 
-    def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._wanted > self._done)
-                wanted = self._wanted
-            first = self._view is None
-            try:
-                self._round()
-                error = None
-            except LabError as caught:
-                error = caught
-            except Exception as caught:  # whoever waits must be told
-                error = LabError(f"internal error: {caught!r}")
-            if error is not None:
-                print(f"proxies: {error}", file=sys.stderr, flush=True)
-            self._health.healthy = error is None
-            with self._condition:
-                self._done, self._error = wanted, error
-                self._condition.notify_all()
-            for program in self._programs.values() if first else ():
-                program.prepare()
+    def _prepare(self) -> None:
+        """What makes the first change as quick as the others."""
+        for program in self._programs.values():
+            program.prepare()
 
     def _round(self) -> None:
+        done = False
+        try:
+            self._program()
+            done = True
+        finally:
+            self._health.healthy = done
+
+    def _program(self) -> None:
         """Brings every node up to date."""
         begun = time.monotonic()
         before, view = self._view, proxy_view(self._discover(), self._view)

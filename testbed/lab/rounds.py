@@ -19,10 +19,13 @@ class Rounds:
     Args:
         name: For messages.
         job: What is done; what it raises is told to whoever waits.
+        after: What is done after the first round, when nobody waits any more.
     """
 
-    def __init__(self, name: str, job: Callable[[], None]) -> None:
-        self._name, self._job = name, job
+    def __init__(
+        self, name: str, job: Callable[[], None], after: Callable[[], None] | None = None
+    ) -> None:
+        self._name, self._job, self._after = name, job, after
         self._condition = threading.Condition()
         self._wanted = self._done = 0
         self._error: LabError | None = None
@@ -57,14 +60,17 @@ class Rounds:
             with self._condition:
                 self._condition.wait_for(lambda: self._wanted > self._done)
                 wanted = self._wanted
-            error = self._round()
+            error = self._try(self._job)
             with self._condition:
                 self._done, self._error = wanted, error
                 self._condition.notify_all()
+            if self._after is not None:
+                self._try(self._after)
+                self._after = None
 
-    def _round(self) -> LabError | None:
+    def _try(self, job: Callable[[], None]) -> LabError | None:
         try:
-            self._job()
+            job()
         except LabError as caught:
             error = caught
         except Exception as caught:  # whoever waits must be told

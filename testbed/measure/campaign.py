@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed import spec as specs
-from testbed.defaults import CNI, PROXY, TOPOLOGY
+from testbed.defaults import CNI, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios
 from testbed.measure.events import KINDS, Event
@@ -57,7 +57,7 @@ class Campaign:
     settings: Mapping[str, str] = field(default_factory=dict)
     impairments: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {UNIMPAIRED: {}})
     cni: tuple[str, ...] = (CNI,)
-    proxy: tuple[str, ...] = (PROXY,)
+    proxy: tuple[str, ...] = (NO_PROXY,)
     repeat: int = 5
     seconds: int = 1
     seed: int | None = None

@@ -41,6 +41,20 @@ kind: Pod
 metadata: {name: late}
 spec: {nodeName: n2, containers: [{name: c, image: pause}]}
 """
+POLICY = """\
+---
+apiVersion: cilium.io/v2
+kind: CiliumEgressGatewayPolicy
+metadata: {name: fixed}
+spec:
+  selectors: [{podSelector: {matchLabels: {app: web}}}]
+  destinationCIDRs: [192.168.0.0/24, 0.0.0.0/0]
+  excludedCIDRs: [10.0.0.0/8]
+  egressGateway:
+    nodeSelector:
+      matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [n2, n3]}]
+    egressIP: 192.168.0.50
+"""
 IMPAIRED = {
     "nodes": "1",
     "l1-sp1.delay": "20ms",
@@ -77,6 +91,7 @@ CASES = {
     "vxlan-dns": ("single", "vxlan", {"nodes": "2", "dns": "coredns"}),
     "vxlan-jumbo": ("single", "vxlan", {"nodes": "2", "mtu": "9000"}),
     "bgp-exempt": ("single", "bgp", {"nodes": "2", "egress_exempt": "192.168.0.201,10.0.0.0/8"}),
+    "vxlan-gateway": ("single", "vxlan", {}),
     "vxlan-impaired": ("single", "vxlan", {"rate": "1Gbit", "delay": "5ms", "loss": "1%"}),
     "bgp-impaired": ("leafspine", "bgp", IMPAIRED),
 }
@@ -85,7 +100,8 @@ MODES = [case for case in CASES if not case.endswith(("-impaired", "-jumbo"))]
 
 def lab(case: str) -> Spec:
     topology, mode, settings = CASES[case]
-    return resolve(topology, parse(MANIFEST, "app.yaml"), mode, chosen=settings)
+    manifest = MANIFEST + POLICY * case.endswith("-gateway")
+    return resolve(topology, parse(manifest, "app.yaml"), mode, "none", settings)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -33,7 +33,7 @@ def resolved(**options: Any) -> Spec:
 
 def test_defaults() -> None:
     spec = resolved()
-    assert (spec.topology.name, spec.cni, spec.proxy) == ("single", "vxlan", "none")
+    assert (spec.topology.name, spec.cni, spec.proxy) == ("single", "vxlan", "iptables")
     assert len(spec.cluster.nodes) == 3
 
 
@@ -62,7 +62,7 @@ NEEDS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
 def test_needs_are_the_modes_and_what_the_underlay_adds(
     options: dict[str, Any], further: tuple[str, ...]
 ) -> None:
-    spec = resolved(**options)
+    spec = resolved(proxy="none", **options)
     assert spec.needs == (*spec.mode.needs, *further)
 
 

@@ -63,7 +63,7 @@ POD = ("containers: [{name: c, image: pause}]",)
 
 
 def test_the_api_is_a_service_where_services_are_carried() -> None:
-    assert API not in resolve().cluster.services
+    assert API not in resolve(proxy="none").cluster.services
     cluster = resolve(proxy="nftables", chosen={"nodes": "5"}).cluster
     assert cluster.services[API].service.spec.cluster_ips == ("10.96.0.1",)
     found = discover(cluster)

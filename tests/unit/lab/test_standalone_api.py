@@ -27,7 +27,7 @@ class Served:
         listener = socket.create_server(("127.0.0.1", 0))
         self._port = listener.getsockname()[1]
         self.api = StandaloneApi(listener)
-        self.cluster = resolve().cluster
+        self.cluster = resolve(proxy="none").cluster
 
     def become(self, *objects: Object) -> None:
         self.cluster = apply(self.cluster, objects)
