@@ -102,9 +102,12 @@ class Layer2:
 
     def _elect(self, eligible: Mapping[str, tuple[str, ...]]) -> None:
         """Has each address answered for by the node whose turn it is."""
-        chosen = answering(eligible, self._members.alive)
+        alive = self._members.alive
+        chosen = answering(eligible, alive)
         for name, responder in self._responders.items():
-            mine = frozenset(packed(a) for a, node in chosen.items() if node == name)
+            # Who hears of nobody takes itself for the only one that lives, as memberlist does.
+            own = chosen if name in alive else answering(eligible, {name})
+            mine = frozenset(packed(a) for a, node in own.items() if node == name)
             fresh, responder.addresses = mine - responder.addresses, mine
             now = monotonic()
             self._announcing += [(now, _TIMES, name, address) for address in sorted(fresh)]

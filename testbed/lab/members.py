@@ -1,11 +1,12 @@
 """Which nodes live: they ask each other over the underlay, as MetalLB's speakers do by memberlist.
 
 Every node sends a datagram to a few others each second; who is asked, answers. A node that has
-neither got an answer nor given one for :data:`DEAD_AFTER` seconds is dead, until it does again. The
-times are those of HashiCorp's memberlist on a local network (``DefaultLANConfig``: a probe each
-second, half a second for its answer, and four more seconds of suspicion), which is what MetalLB
-uses. What is not like there: nodes know at once what others know, so there is no gossip, and of
-a network in two parts both are alive as long as they have two nodes.
+neither got an answer nor given one for :data:`DEAD_AFTER` seconds is dead, until it does again; to
+itself it lives on (of two nodes, when one dies, neither hears of the other). The times are those of
+HashiCorp's memberlist on a local network (``DefaultLANConfig``: a probe each second, half a second
+for its answer, and four more seconds of suspicion), which is what MetalLB uses. What is not like
+there: nodes know at once what others know, so there is no gossip, and of a network in two parts
+both are alive as long as they have two nodes.
 """
 
 from __future__ import annotations
