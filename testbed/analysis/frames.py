@@ -36,7 +36,10 @@ MODES = ("topology", "cni", "proxy", "policy", "ingress", "impairment", "folder"
 UNIMPAIRED = "none"
 """What ``impairment`` says of links that are as the topology has them."""
 
-PATHS = ("node-to-node", "direct", "same-node", "cross-node", "cluster-ip", "node-port")
+PATHS = (
+    "node-to-node", "direct", "same-node", "cross-node", "cluster-ip", "node-port", "load-balancer",
+    "ingress",
+)  # fmt: skip
 """The paths in the order in which tables show them, the baseline first."""
 
 BASELINE = PATHS[0]

@@ -86,13 +86,16 @@ class Load:
         way: From whom to where.
         connections: ``new`` for each request, or ``kept``.
         raw: Folder for the output.
+        patience: Seconds after which a request without an answer has failed.
 
     Raises:
         LabError: The program did not start.
     """
 
-    def __init__(self, way: Way, connections: Connections, raw: Path) -> None:
-        words = [connections, way.address, str(way.port), str(INTERVAL), str(PATIENCE)]
+    def __init__(
+        self, way: Way, connections: Connections, raw: Path, patience: float = PATIENCE
+    ) -> None:
+        words = [connections, way.address, str(way.port), str(INTERVAL), str(patience)]
         self._argv, self._way, self._raw = [*programs.argv("load"), *words], way, raw
 
     def __enter__(self) -> Load:
