@@ -163,6 +163,15 @@ _INGRESSES = (
     ),
 )
 
+_EGRESS = Kind(
+    "CiliumEgressGatewayPolicy",
+    "ciliumegressgatewaypolicies",
+    ("ciliumegressgatewaypolicy", "cegp"),
+    False,
+    "ciliumegressgatewaypolicy.cilium.io",
+    (_NAME, _AGE),
+)
+
 KINDS = (
     Kind(
         "Pod",
@@ -222,6 +231,7 @@ KINDS = (
     ),
     *_SERVICES,
     *_INGRESSES,
+    _EGRESS,
 )
 
 

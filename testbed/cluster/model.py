@@ -8,6 +8,7 @@ from functools import cached_property
 
 from testbed.objects import (
     Deployment,
+    EgressPolicy,
     Endpoints,
     EndpointSlice,
     Ingress,
@@ -168,6 +169,8 @@ class Cluster:
         ingresses: By namespace and name.
         ingress_classes: By an empty namespace and name.
         secrets: By namespace and name.
+        egress_policies: By an empty namespace and name.
+        dead: Names of the nodes that do not live, as far as is known.
     """
 
     topology: Topology
@@ -183,6 +186,8 @@ class Cluster:
     ingresses: Mapping[tuple[str, str], Ingress] = field(default_factory=dict)
     ingress_classes: Mapping[tuple[str, str], IngressClass] = field(default_factory=dict)
     secrets: Mapping[tuple[str, str], Secret] = field(default_factory=dict)
+    egress_policies: Mapping[tuple[str, str], EgressPolicy] = field(default_factory=dict)
+    dead: frozenset[str] = frozenset()
 
     def node(self, name: str) -> Node:
         """The node of that name.

@@ -22,6 +22,7 @@ from testbed.errors import InputError, Where, unknown
 from testbed.objects import (
     ADDRESS_ANNOTATION,
     Deployment,
+    EgressPolicy,
     Endpoints,
     EndpointSlice,
     Ingress,
@@ -44,6 +45,7 @@ _HELD = {
     "Ingress": "ingresses",
     "IngressClass": "ingress_classes",
     "Secret": "secrets",
+    "CiliumEgressGatewayPolicy": "egress_policies",
 }
 """Kind → where a cluster has its objects; those of no namespace under an empty one."""
 
@@ -74,6 +76,7 @@ def apply(cluster: Cluster, objects: Iterable[Object]) -> Cluster:
         ingresses=_with(cluster.ingresses, given, Ingress),
         ingress_classes=_with(cluster.ingress_classes, given, IngressClass),
         secrets=_with(cluster.secrets, given, Secret),
+        egress_policies=_with(cluster.egress_policies, given, EgressPolicy),
     )
     return _settle(after, bare, deployments.keys()) if bare or deployments else after
 

@@ -57,6 +57,8 @@ def layer3(netns: NetNs, part: NamespacePlan, *, again: bool = False) -> Iterato
         yield fdb, netlink.fdb(fdb, netns.index(fdb.device))
     for route in part.routes:
         yield route, netlink.route(route, _hops(netns, route), replace=again)
+    for rule in part.routing_rules:
+        yield rule, netlink.routing_rule(rule)
 
 
 def removal(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:
@@ -65,9 +67,7 @@ def removal(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:
     A link takes its addresses and routes with it, so those of removed links are left out.
     """
     gone = {item.name for item in part.links}
-    for route in part.routes:
-        if not gone & {hop.device for hop in route.next_hops}:
-            yield route, netlink.route(route, _hops(netns, route), delete=True)
+    yield from _unrouted(netns, part, gone)
     for fdb in part.fdb:
         if fdb.device not in gone:
             yield fdb, netlink.fdb(fdb, netns.index(fdb.device), delete=True)
@@ -82,6 +82,15 @@ def removal(netns: NetNs, part: NamespacePlan) -> Iterator[Message]:
             yield address, netlink.address(address, netns.index(address.device), delete=True)
     for item in part.links:
         yield item, netlink.delete_link(netns.index(item.name))
+
+
+def _unrouted(netns: NetNs, part: NamespacePlan, gone: set[str]) -> Iterator[Message]:
+    """Removes rules and routes."""
+    for rule in part.routing_rules:
+        yield rule, netlink.routing_rule(rule, delete=True)
+    for route in part.routes:
+        if not gone & {hop.device for hop in route.next_hops}:
+            yield route, netlink.route(route, _hops(netns, route), delete=True)
 
 
 def _hops(netns: NetNs, route: Route) -> list[int | None]:

@@ -9,7 +9,7 @@ routes, one iptables transaction per owner, and no process per pod.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -141,7 +141,8 @@ class Executor:
 
     def _apply(self, change: PlanChange) -> None:
         for name, part in change.changed.items():
-            self._remove(self.namespaces[name], part.remove)
+            again = {rules.owner for rules in part.add.rules}
+            self._remove(self.namespaces[name], part.remove, again)
         for name in change.gone:
             self.namespaces.pop(name).close()
         new = [name for name in change.made if name not in self.namespaces]
@@ -215,8 +216,12 @@ class Executor:
         for rules in part.rules:
             _feed(netns.name, ["iptables-restore", "--noflush", "--wait"], rules.text)
 
-    def _remove(self, netns: NetNs, part: NamespacePlan) -> None:
+    def _remove(self, netns: NetNs, part: NamespacePlan, again: Collection[str]) -> None:
+        """Removes what can be removed; ``again`` owns rules that are about to be loaded."""
         with netns.entered():
+            for rules in reversed(part.rules):
+                if rules.undo and rules.owner not in again:
+                    _feed(netns.name, ["iptables-restore", "--noflush", "--wait"], rules.undo)
             messages = list(batch.removal(netns, part))
             if messages:
                 netns.send(messages)

@@ -20,6 +20,7 @@ from testbed.plan.model import (
     NextHop,
     Port,
     Route,
+    RoutingRule,
     Veth,
     Vxlan,
 )
@@ -28,6 +29,7 @@ NEWLINK, DELLINK, SETLINK = 16, 17, 19
 NEWADDR, DELADDR = 20, 21
 NEWROUTE, DELROUTE = 24, 25
 NEWNEIGH, DELNEIGH = 28, 29
+NEWRULE, DELRULE = 32, 33
 
 _REQUEST, _ACK, _REPLACE, _EXCL, _CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 _IFF_UP = 1
@@ -35,6 +37,8 @@ _NESTED = 0x8000
 _SCOPES = {"global": 0, "link": 253, "host": 254}
 _ROUTE_KINDS = {"unicast": 1, "blackhole": 6}
 _MAIN_TABLE = 254
+_TO_TABLE = 1
+_BOOT = 3
 _ONLINK = 4
 _NUD_PERMANENT = 0x80
 _NTF_SELF = 0x02
@@ -199,11 +203,28 @@ def route(
     elif item.next_hops:
         ways = _multipath(item, indices)
     kind, scope = _ROUTE_KINDS[item.kind], _SCOPES[item.scope]
-    header = (socket.AF_INET, int(length), 0, 0, _MAIN_TABLE, item.protocol, scope, kind, flags)
+    table = _MAIN_TABLE if item.table is None else 0
+    header = (socket.AF_INET, int(length), 0, 0, table, item.protocol, scope, kind, flags)
     body = _ROUTE.pack(*header) + (_ip(1, host) if int(length) else b"") + ways
     body += _ip(7, item.source) if item.source else b""
+    body += _number(6, item.metric) if item.metric else b""
+    body += _number(15, item.table) if item.table is not None else b""
     wanted = _CREATE | (_REPLACE if replace else _EXCL)
     return message(DELROUTE if delete else NEWROUTE, 0 if delete else wanted, body)
+
+
+def routing_rule(item: RoutingRule, *, delete: bool = False) -> bytes:
+    """The message that adds or deletes a rule of the routing policy database."""
+    source, _, source_length = (item.source or "0.0.0.0/0").partition("/")
+    host, _, length = item.destination.partition("/")
+    lengths = (int(length), int(source_length))
+    body = _ROUTE.pack(socket.AF_INET, *lengths, 0, 0, 0, 0, _TO_TABLE, 0)
+    body += _ip(1, host) if lengths[0] else b""
+    body += _ip(2, source) if lengths[1] else b""
+    body += _number(6, item.priority) + _number(15, item.table or _MAIN_TABLE)
+    body += _number(10, item.mark) + _number(16, item.mark) if item.mark else b""
+    body += _byte(21, _BOOT)
+    return message(DELRULE if delete else NEWRULE, 0 if delete else _CREATE | _EXCL, body)
 
 
 def neighbour(item: Neighbour, index: int, *, delete: bool = False) -> bytes:

@@ -10,7 +10,15 @@ from testbed.cluster.model import BoundPod, BoundService, Cluster, Node
 from testbed.lab import podstatus
 from testbed.lab.containers import Container
 from testbed.lab.kubelet import PodRuntime
-from testbed.objects import Deployment, Endpoints, EndpointSlice, Ingress, IngressClass, Secret
+from testbed.objects import (
+    Deployment,
+    EgressPolicy,
+    Endpoints,
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    Secret,
+)
 
 Key = tuple[str, str]
 _UID_SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 4122's name space for URLs
@@ -40,11 +48,19 @@ def _meta(manifest: Json, kind: str, created: str) -> Json:
     return metadata
 
 
-KEPT = {"ingresses": "ingresses", "ingressclasses": "ingress_classes", "secrets": "secrets"}
+KEPT = {
+    "ingresses": "ingresses",
+    "ingressclasses": "ingress_classes",
+    "secrets": "secrets",
+    "ciliumegressgatewaypolicies": "egress_policies",
+}
 """Kinds that are kept as they were given: plural → where a cluster has them."""
 
 
-def kept(cluster: Cluster, plural: str) -> Mapping[Key, Ingress | IngressClass | Secret]:
+Kept = Ingress | IngressClass | Secret | EgressPolicy
+
+
+def kept(cluster: Cluster, plural: str) -> Mapping[Key, Kept]:
     """The objects of one of these kinds."""
     found: Mapping[Key, Kept] = getattr(cluster, KEPT[plural])
     return found

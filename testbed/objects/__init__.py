@@ -4,8 +4,8 @@
 dictionary. An object is checked against Kubernetes' own schema and by the API server's own rules,
 gets the API server's defaults, and becomes a frozen value: :class:`Namespace`, :class:`Pod`,
 :class:`Deployment`, :class:`Service`, :class:`Endpoints`, :class:`EndpointSlice`,
-:class:`Ingress`, :class:`IngressClass` or :class:`Secret`. Its ``manifest`` is the completed object
-as Kubernetes JSON, without status. Whatever is wrong is an
+:class:`Ingress`, :class:`IngressClass`, :class:`Secret` or :class:`EgressPolicy`. Its ``manifest``
+is the completed object as Kubernetes JSON, without status. Whatever is wrong is an
 :class:`testbed.errors.InputError` that names file, document, line and field. Nothing here needs
 root, the network or a running lab.
 
@@ -16,6 +16,7 @@ the table :mod:`~testbed.objects.kinds`.
 
 from testbed.objects.decode import from_manifest
 from testbed.objects.deployment import Deployment, PodTemplate
+from testbed.objects.egresspolicy import EgressPolicy
 from testbed.objects.endpoints import Endpoints, Subset
 from testbed.objects.endpointslice import EndpointSlice, SliceEndpoint, SlicePort
 from testbed.objects.env import EnvVar, environment, expand
@@ -41,6 +42,7 @@ __all__ = [
     "Container",
     "ContainerPort",
     "Deployment",
+    "EgressPolicy",
     "EndpointSlice",
     "Endpoints",
     "EnvVar",

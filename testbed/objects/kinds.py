@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from testbed.objects import (
     deployment,
+    egresspolicy,
     endpoints,
     endpointslice,
     ingress,
@@ -29,6 +30,7 @@ _KINDS = (
     ingress.KIND,
     ingressclass.KIND,
     secret.KIND,
+    egresspolicy.KIND,
 )
 
 SERVED: dict[tuple[str, str], Kind] = {(kind.api_version, kind.kind): kind for kind in _KINDS}

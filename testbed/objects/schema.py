@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+from testbed.objects import customschema
 from testbed.objects.source import Findings, Path, shown
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Known:
 def known() -> Known:
     """The kinds of the newest Kubernetes release that kubernetes-validate carries."""
     schema = json.loads((_folder() / "_definitions.json").read_text(encoding="utf-8"))
+    schema["$defs"] |= customschema.DEFINITIONS
     objects: dict[tuple[str, str], str] = {}
     lists: dict[tuple[str, str], str] = {("v1", "List"): ""}
     for name, definition in schema["$defs"].items():

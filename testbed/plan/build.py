@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from testbed.cluster.model import Cluster
-from testbed.plan import egress, loadbalancer, underlay
+from testbed.plan import egress, egresscheck, egressgateway, loadbalancer, underlay
 from testbed.plan.contract import CniMode
 from testbed.plan.model import ExpectedRoute, Plan
 
@@ -26,7 +26,8 @@ def build(cluster: Cluster, mode: CniMode) -> Plan:
         datapath=options.datapath,
         on_link=announcing.on_link(cluster),
     )
-    planned = below + egress.plan(cluster) + mode.plan(cluster)
+    egresscheck.check(cluster)
+    planned = below + egress.plan(cluster) + mode.plan(cluster) + egressgateway.plan(cluster)
     return planned + loadbalancer.speakers(cluster, planned)
 
 

@@ -135,7 +135,7 @@ class NextHop:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An IPv4 route of the main table.
+    """An IPv4 route.
 
     Attributes:
         destination: A prefix; ``0.0.0.0/0`` is the default route.
@@ -144,6 +144,8 @@ class Route:
         scope: ``link`` for what is reached without a gateway.
         source: The preferred source address.
         protocol: Who made it, in the kernel's numbers: 3 boot, 4 static.
+        table: Its table; None for the main one.
+        metric: Of several routes to a destination the one with the least is used.
     """
 
     destination: str
@@ -152,6 +154,27 @@ class Route:
     scope: Literal["global", "link"] = "global"
     source: str | None = None
     protocol: int = 3
+    table: int | None = None
+    metric: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    """A rule of the routing policy database (ip-rule(8)): which table routes a packet.
+
+    Attributes:
+        priority: The rule with the least comes first; the main table's has 32766.
+        source: A prefix of source addresses; None for all.
+        destination: A prefix; ``0.0.0.0/0`` for all.
+        table: Where to look; None for the main table.
+        mark: A bit that packets must be marked with; 0 for all packets.
+    """
+
+    priority: int
+    source: str | None = None
+    destination: str = "0.0.0.0/0"
+    table: int | None = None
+    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +217,13 @@ class IptablesRules:
         owner: Who owns the chains, for messages.
         text: The input of iptables-restore. It declares (and so flushes) the owner's own chains
             and must be safe to load again.
+        undo: What takes it away again, as input of iptables-restore; empty for what stays as long
+            as the namespace does. It is not loaded when the owner's next text is.
     """
 
     owner: str
     text: str
+    undo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +267,7 @@ class NamespacePlan:
     neighbours: tuple[Neighbour, ...] = ()
     fdb: tuple[Fdb, ...] = ()
     routes: tuple[Route, ...] = ()
+    routing_rules: tuple[RoutingRule, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
     impairments: tuple[Impairment, ...] = ()
     rules: tuple[IptablesRules, ...] = ()

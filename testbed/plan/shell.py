@@ -71,6 +71,7 @@ def _namespace(name: str, part: m.NamespacePlan) -> Iterator[str]:
         (part.neighbours, _neighbour),
         (part.fdb, _fdb),
         (part.routes, _route),
+        (part.routing_rules, _routing_rule),
         (part.impairments, _impairment),
         (part.rules, _rules),
         (part.files, _file),
@@ -150,7 +151,17 @@ def _route(name: str, item: m.Route) -> Iterator[str]:
     words += [f"scope {item.scope}"] * (item.scope != "global")
     words += [f"src {item.source}"] * bool(item.source)
     words += [f"proto {item.protocol}"] * (item.protocol != 3)
+    words += [f"table {item.table}"] * bool(item.table)
+    words += [f"metric {item.metric}"] * bool(item.metric)
     yield " ".join(words)
+
+
+def _routing_rule(name: str, item: m.RoutingRule) -> Iterator[str]:
+    words = [_ip(name), f"rule add priority {item.priority}"]
+    words += [f"from {item.source}"] * bool(item.source)
+    words += [f"to {item.destination}"]
+    words += [f"fwmark {item.mark:#x}/{item.mark:#x}"] * bool(item.mark)
+    yield " ".join([*words, f"lookup {item.table or 'main'}"])
 
 
 def _impairment(name: str, item: Impairment) -> Iterator[str]:

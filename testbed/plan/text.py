@@ -51,7 +51,7 @@ def _item(item: Any) -> dict[str, Any]:
 
 def _without_empty(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_empty(v) for k, v in value.items() if v not in (None, (), False)}
+        return {k: _without_empty(v) for k, v in value.items() if v not in (None, (), False, "")}
     if isinstance(value, tuple):
         return [_without_empty(v) for v in value]
     return value

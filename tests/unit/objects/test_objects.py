@@ -233,7 +233,7 @@ def test_host_network_takes_the_ports_of_the_host() -> None:
 def test_every_other_known_kind_is_refused_by_name() -> None:
     others = known().objects.keys() - SERVED.keys()
     assert {("v1", "Event"), ("policy/v1", "PodDisruptionBudget"), ("v1", "ConfigMap")} <= others
-    served = "ConfigMap is not served by this lab; served: Deployment, EndpointSlice, Endpoints, "
+    served = "ConfigMap is not served by this lab; served: CiliumEgressGatewayPolicy, Deployment, "
     with pytest.raises(InputError, match=served):
         from_manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})
 
