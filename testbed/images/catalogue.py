@@ -18,6 +18,7 @@ image                         ENTRYPOINT                   CMD
 ``coredns``                   ``coredns``                  none; in labs with DNS
 ``controller``                nginx as ingress controller  none (ingress-nginx's image)
 ``kubernetes-ingress``        the same with HAProxy        none (haproxytech's image)
+``echoserver, echo-basic``    :mod:`testbed.images.echoserver` none
 ``curl``                      as curlimages/curl           ``curl``
 ``alpine, debian, ubuntu``    none                         ``sh``
 ============================  ===========================  ======================================
@@ -73,6 +74,7 @@ class Image:
 
 _AGNHOST = (*_PYTHON, str(_FOLDER / "agnhost"))
 _NGINX = (*_PYTHON, str(_FOLDER / "nginx.py"))
+_ECHO = Image((*_PYTHON, str(_FOLDER / "echoserver.py")))
 _INGRESS = (sys.executable, "-I", "-m", "testbed.ingresscontroller")
 _SHELL = Image(cmd=("sh",))
 
@@ -90,6 +92,8 @@ IMAGES: Mapping[str, Image] = {
     "coredns": Image(("coredns",), needs=("coredns",)),
     "controller": Image((*_INGRESS, "--controller=nginx"), needs=("nginx",)),
     "kubernetes-ingress": Image((*_INGRESS, "--controller=haproxy"), needs=("haproxy",)),
+    "echoserver": _ECHO,
+    "echo-basic": _ECHO,
     "curl": Image(("/bin/sh", "-c", _CURL, "sh"), ("curl",), needs=("curl",)),
     "alpine": _SHELL,
     "debian": _SHELL,
