@@ -32,10 +32,16 @@ def candidates(cluster: Cluster, policy: EgressPolicy) -> list[Node]:
     )
 
 
-def gateway(cluster: Cluster, policy: EgressPolicy) -> Node | None:
-    """The node that is a policy's gateway; None if none lives: packets are dropped then."""
-    living = (node for node in candidates(cluster, policy) if node.name not in cluster.dead)
-    return next(living, None)
+def gateway(cluster: Cluster, policy: EgressPolicy, seer: Node) -> Node | None:
+    """The node that is a policy's gateway; None if none lives: packets are dropped then.
+
+    Args:
+        cluster: The cluster.
+        policy: The policy.
+        seer: Who wants to know: to itself each node lives, also if nobody hears of it any more.
+    """
+    dead = cluster.dead - {seer.name}
+    return next((node for node in candidates(cluster, policy) if node.name not in dead), None)
 
 
 def selected(cluster: Cluster, policy: EgressPolicy, pod: BoundPod) -> bool:

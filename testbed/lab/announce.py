@@ -33,11 +33,15 @@ def hosts(topology: Topology, executor: Executor) -> None:
             if interface.address and interface.link in topology.controlled_links
         }
         if wanted:
-            executor.within(f"{host.role}/{host.name}", partial(_announce, wanted))
+            executor.within(f"{host.role}/{host.name}", partial(say, wanted))
 
 
-def _announce(devices: Mapping[str, str]) -> None:
-    """Sends from the thread's network namespace; device → address with prefix length."""
+def say(devices: Mapping[str, str]) -> None:
+    """Announces addresses from the thread's network namespace.
+
+    Args:
+        devices: Device → address with prefix length.
+    """
     for device, address in devices.items():
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as link:
             link.bind((device, 0))

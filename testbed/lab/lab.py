@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from testbed.dns import addon
 from testbed.errors import LabError
 from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status
 from testbed.lab.apiserver import ApiServer
+from testbed.lab.egress import EgressGateways
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
@@ -30,6 +32,7 @@ from testbed.lab.ports import ports
 from testbed.lab.proxies import Proxies
 from testbed.lab.services import PLURALS, Services
 from testbed.lab.view import LabView
+from testbed.lab.watch import Watch
 from testbed.objects import SERVED, Object
 from testbed.plan import build
 from testbed.plan.diff import diff
@@ -84,7 +87,9 @@ class Lab:
         self.ingresses = Ingresses(
             self._executor, self.ledger, self.api, lambda: dict(self.kubelet.pods)
         )
-        self._load_balancers = LoadBalancers(spec.cluster, self._executor, self._discover)
+        cluster, watch = spec.cluster, Watch(self._executor, spec.cluster.nodes)
+        self._load_balancers = LoadBalancers(cluster, self._executor, self._discover, watch)
+        self._egress = EgressGateways(self._executor, watch, cluster.nodes, self._without)
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
         """Builds the fabric, carries out the plan, and starts daemons and pods.
@@ -154,6 +159,7 @@ class Lab:
             problems += controller.settle(seconds)
         problems += [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
         self._flush()
+        self._egress.start()
         try:
             self.ingresses.flush(self.spec.cluster)
         except LabError as error:
@@ -217,6 +223,7 @@ class Lab:
             self.entries.forget(f"pod/{key[0]}/{key[1]}")
         change = diff(self._plan, plan)
         self._executor.apply(change)
+        self._egress.enacted(plan, new.cluster)
         fresh = [pod for key, pod in pods.items() if key not in self.kubelet.pods]
         created = self._births(new.cluster, fresh)
         self._created |= created  # somebody may be looking at the old ones still
@@ -230,6 +237,16 @@ class Lab:
         self.api.notify()
         self._flush()
         return started
+
+    def _without(self, dead: frozenset[str]) -> None:
+        """Has other nodes do what these nodes did, as far as that is planned."""
+        with self._changing:
+            if dead == self.spec.cluster.dead:
+                return
+            new = self.spec.with_cluster(replace(self.spec.cluster, dead=dead))
+            self._executor.apply(diff(self._plan, new.plan))
+            self._plan, self.spec = new.plan, new
+            self._egress.enacted(new.plan, new.cluster)
 
     def _program(self) -> None:
         """Waits until proxies and load balancers have done what the Services ask for."""

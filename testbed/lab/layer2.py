@@ -1,7 +1,7 @@
 """L2 mode: one node answers ARP for each load balancer's address, as MetalLB's speakers do.
 
-One thread serves the packet sockets of all nodes, and asks them whether they live
-(:mod:`testbed.lab.members`) as long as there is an address to answer for. A node that takes an
+One thread serves the packet sockets of all nodes. The nodes watch each other
+(:mod:`testbed.lab.watch`) as long as there is an address to answer for. A node that takes an
 address over tells everybody, at once and then for five seconds more (MetalLB's
 ``internal/layer2/announcer.go``): Linux believes no news of a neighbour within a second of the last
 (``locktime``).
@@ -22,7 +22,7 @@ from testbed.cluster.announcers import answering
 from testbed.cluster.model import Cluster
 from testbed.lab.arp import Responder, packed
 from testbed.lab.executor import Executor
-from testbed.lab.members import INTERVAL, Members
+from testbed.lab.watch import Watch
 from testbed.plan.loadbalancer import protocol
 
 _AGAIN = 1.1  # seconds from one announcement to the next
@@ -35,9 +35,11 @@ class Layer2:
     Args:
         executor: Has the namespaces.
         cluster: The lab's.
+        watch: Knows which nodes live.
     """
 
-    def __init__(self, executor: Executor, cluster: Cluster) -> None:
+    def __init__(self, executor: Executor, cluster: Cluster, watch: Watch) -> None:
+        self._watch = watch
         self._executor, self._nodes = executor, protocol(cluster).speaking(cluster)
         self._eligible: Mapping[str, tuple[str, ...]] = {}
         self._waker = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -45,6 +47,8 @@ class Layer2:
         self._responders: dict[str, Responder] = {}
         self._announcing: list[tuple[float, int, str, bytes]] = []
         self._settled = threading.Event()
+        self._alive = watch.alive
+        watch.listen(self._wake)
 
     def announce(self, eligible: Mapping[str, tuple[str, ...]]) -> None:
         """Has nodes answer for these addresses, and waits until they do.
@@ -56,36 +60,28 @@ class Layer2:
             return  # nothing to be done, and no thread for it
         self._eligible = eligible
         self._settled.clear()
+        self._watch.want("layer 2", bool(eligible))
         if not self._responders:
             self._start()
-        os.eventfd_write(self._waker, 1)
+        self._wake()
         self._settled.wait()
 
+    def _wake(self) -> None:
+        os.eventfd_write(self._waker, 1)
+
     def _start(self) -> None:
-        self._members = Members(self._executor, self._nodes)
         self._responders = {n.name: Responder(self._executor, n) for n in self._nodes}
         watch = self._selector.register
         watch(self._waker, selectors.EVENT_READ, lambda: os.eventfd_read(self._waker))
         for responder in self._responders.values():
             watch(responder.socket, selectors.EVENT_READ, responder.answer)
-        for link in self._members.sockets:
-            watch(link, selectors.EVENT_READ, lambda one=link: self._members.hear(one))
         threading.Thread(target=self._run, name="layer 2", daemon=True).start()
 
     def _run(self) -> None:
-        asked = 0.0
         while True:
             now = monotonic()
-            if not self._eligible:
-                asked = 0.0
-            elif now >= asked + INTERVAL:
-                if not asked:
-                    self._members.start()
-                asked = now
-                self._members.ask()
             self._say_again(now)
             later = [when for when, *_ in self._announcing]
-            later += [asked + INTERVAL] * bool(self._eligible)
             for key, _ in self._selector.select(min(later) - now if later else None):
                 self._serve(key.data)
             told = self._eligible
@@ -102,15 +98,17 @@ class Layer2:
 
     def _elect(self, eligible: Mapping[str, tuple[str, ...]]) -> None:
         """Has each address answered for by the node whose turn it is."""
-        alive = self._members.alive
+        alive = self._watch.alive
         chosen = answering(eligible, alive)
         for name, responder in self._responders.items():
             # Who hears of nobody takes itself for the only one that lives, as memberlist does.
             own = chosen if name in alive else answering(eligible, {name})
             mine = frozenset(packed(a) for a, node in own.items() if node == name)
-            fresh, responder.addresses = mine - responder.addresses, mine
+            had = responder.addresses if name not in alive or name in self._alive else frozenset()
+            fresh, responder.addresses = mine - had, mine  # who is back says all again
             now = monotonic()
             self._announcing += [(now, _TIMES, name, address) for address in sorted(fresh)]
+        self._alive = alive
         self._say_again(monotonic())
 
     def _say_again(self, now: float) -> None:

@@ -20,6 +20,7 @@ from testbed.lab.executor import Executor
 from testbed.lab.layer2 import Layer2
 from testbed.lab.netns import NetNs
 from testbed.lab.rounds import Rounds
+from testbed.lab.watch import Watch
 from testbed.plan.loadbalancer import expects, protocol
 from testbed.plan.model import NextHop, Route
 
@@ -50,9 +51,10 @@ class Bgp:
     Args:
         executor: Has the namespaces.
         cluster: The lab's.
+        watch: Of no use: a session of BGP ends with its node.
     """
 
-    def __init__(self, executor: Executor, cluster: Cluster) -> None:
+    def __init__(self, executor: Executor, cluster: Cluster, watch: Watch) -> None:
         self._executor, self._topology = executor, cluster.topology
         self._nodes = nodes = protocol(cluster).speaking(cluster)
         self._had: dict[str, frozenset[str]] = {node.name: frozenset() for node in nodes}
@@ -88,7 +90,7 @@ class Bgp:
         self._had[node.name] = wanted
 
 
-_PROTOCOLS: Mapping[str, Callable[[Executor, Cluster], Speaker]] = {
+_PROTOCOLS: Mapping[str, Callable[[Executor, Cluster, Watch], Speaker]] = {
     "bgp": Bgp,
     "l2": Layer2,
 }
@@ -101,15 +103,20 @@ class LoadBalancers:
         cluster: The lab's, as it is when it starts.
         executor: Has the namespaces.
         discover: Finds the Services and endpoints as they are now.
+        watch: Knows which nodes live.
     """
 
     def __init__(
-        self, cluster: Cluster, executor: Executor, discover: Callable[[], Discovery]
+        self,
+        cluster: Cluster,
+        executor: Executor,
+        discover: Callable[[], Discovery],
+        watch: Watch,
     ) -> None:
         self._discover = discover
         self._names = [node.name for node in protocol(cluster).speaking(cluster)]
         made = _PROTOCOLS.get(cluster.options.lb)
-        self._speaker = made and made(executor, cluster)
+        self._speaker = made and made(executor, cluster, watch)
         self._rounds = Rounds("load balancers", self._round)
 
     def wake(self) -> None:

@@ -118,7 +118,7 @@ def _node(
     tables: Mapping[str, int],
 ) -> NamespacePlan:
     policies = egressgateways.policies(cluster)
-    gateways = {p.metadata.name: egressgateways.gateway(cluster, p) for p in policies}
+    gateways = {p.metadata.name: egressgateways.gateway(cluster, p, node) for p in policies}
     away = [p for p in policies if gateways[p.metadata.name] != node]
     here = [p for p in policies if gateways[p.metadata.name] == node]
     own = [(pod, found) for pod, found in routed if pod.node == node.name]

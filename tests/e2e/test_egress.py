@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from labs import TESTBED, RunningLab, StartLab
+from machine import until
 
 pytestmark = pytest.mark.e2e
 
@@ -87,3 +88,137 @@ def test_pods_keep_their_address_where_it_is_exempt(lab: StartLab, cni: str) -> 
     assert seen(started, "far", "10.244.2.2") == "10.244.1.2"
     # What a proxy has marked is masqueraded, also where the destination is exempt.
     assert seen(started, "external/client2", "10.96.0.99", 53) == "192.168.0.11"
+
+
+GATEWAY = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: shell, labels: {app: chosen}}
+spec: {nodeName: n1, containers: [{name: c, image: agnhost, args: [netexec]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: near, labels: {app: chosen}}
+spec: {nodeName: n2, containers: [{name: c, image: pause}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: other, labels: {app: other}}
+spec: {nodeName: n1, containers: [{name: c, image: pause}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  externalTrafficPolicy: Local
+  selector: {app: chosen}
+  ports: [{port: 80, targetPort: 8080, nodePort: 30080}]
+"""
+POLICY = """\
+apiVersion: cilium.io/v2
+kind: CiliumEgressGatewayPolicy
+metadata: {name: fixed}
+spec:
+  selectors: [{podSelector: {matchLabels: {app: chosen}}}]
+  destinationCIDRs: [0.0.0.0/0]
+  excludedCIDRs: [192.168.0.201/32]
+  egressGateway:
+    nodeSelector:
+      matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [n2, n3]}]
+    egressIP: 192.168.0.50
+"""
+ASK = f"""
+import socket, sys
+try:
+    with socket.create_connection((sys.argv[1], {PORT}), 1) as link:
+        print(link.recv(64).decode())
+except OSError as error:
+    print(type(error).__name__)
+"""
+ANSWER = f"""
+import socket
+with socket.create_server(("", {PORT})) as server:
+    print("ready", flush=True)
+    while True:
+        link, (address, _) = server.accept()
+        link.sendall(address.encode())
+        link.close()
+"""
+
+
+@contextmanager
+def answering(lab: RunningLab, target: str) -> Iterator[None]:
+    """Something in a target that tells each client its address as it sees it."""
+    argv = [*TESTBED, "--lab", lab.name, "exec", target, "--", sys.executable, "-c", ANSWER]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield
+        process.kill()
+
+
+def told(lab: RunningLab, pod: str, address: str = "192.168.0.200") -> str:
+    """What a pod is told of its address by a server outside; the error's name without an answer."""
+    return lab.exec(f"default/{pod}", sys.executable, "-c", ASK, address).strip()
+
+
+@pytest.mark.parametrize("cni", ["vxlan", "bgp"])
+def test_chosen_pods_leave_through_a_gateway(lab: StartLab, cni: str) -> None:
+    started = lab(
+        cni=cni, manifests=[GATEWAY], settings=["externals=2"], options=["--proxy", "iptables"]
+    )
+    with answering(started, "external/client"):
+        assert told(started, "shell") == "192.168.0.11"
+        said = started.run("apply", "-f", "-", text=POLICY).stdout
+        assert said == "ciliumegressgatewaypolicy.cilium.io/fixed created\n"
+        assert "fixed" in started.run("get", "cegp").stdout
+        assert told(started, "shell") == "192.168.0.50"  # through the tunnel
+        assert told(started, "near") == "192.168.0.50"  # the gateway's own pod
+        assert told(started, "other") == "192.168.0.11"  # not chosen
+        with answering(started, "external/client2"):
+            assert told(started, "shell", "192.168.0.201") == "192.168.0.11"  # excluded
+        with answering(started, "node/n3"), answering(started, "near"):
+            assert told(started, "shell", "192.168.0.13") == "192.168.0.11"  # a node
+            assert told(started, "shell", "10.244.2.2") == "10.244.1.2"  # a pod
+        # Who asks a chosen pod gets its answer, from whom they have asked.
+        seen = started.exec("external/client", "curl", "-sm2", "192.168.0.11:30080/clientip")
+        assert seen.startswith("192.168.0.200:")
+        started.run("delete", "cegp", "fixed")
+        assert told(started, "shell") == "192.168.0.11"
+    for node in ("n1", "n2", "n3"):
+        left = started.exec(f"node/{node}", "sh", "-c", "ip rule; ip link; ip addr; iptables-save")
+        assert "egress" not in left.lower()
+        assert "192.168.0.50" not in left
+        assert left.count("lookup") == 3
+    started.run("apply", "-f", "-", text=POLICY)
+
+
+def test_another_node_takes_over_when_the_gateway_dies(lab: StartLab) -> None:
+    started = lab(manifests=[GATEWAY, POLICY], options=["--proxy", "nftables"])
+    with answering(started, "external/client"):
+        assert told(started, "shell") == "192.168.0.50"
+        started.run("fail", "node", "n2")
+        until(lambda: told(started, "shell") == "192.168.0.50", "another gateway", 30)
+        assert "192.168.0.50" in started.exec("node/n3", "ip", "-4", "addr")
+        started.run("heal", "node", "n2")
+        route = ("ip", "route", "show", "table", "all", "dev", "egress")
+        until(lambda: "192.168.0.12" in started.exec("node/n1", *route), "n2 again", 30)
+        until(lambda: told(started, "shell") == "192.168.0.50", "n2 answers", 30)
+        # With neither of them no packet goes another way, and leaks the node's address.
+        started.run("fail", "node", "n2")
+        started.run("fail", "node", "n3")
+        until(lambda: not started.exec("node/n1", *route), "no gateway", 30)
+        assert told(started, "shell") not in ("192.168.0.50", "192.168.0.11")
+        assert told(started, "other") == "192.168.0.11"
+
+
+def test_of_two_nodes_the_one_that_is_left_is_the_gateway(lab: StartLab) -> None:
+    anybody = POLICY.replace("values: [n2, n3]", "values: [n1, n2]")
+    pods = GATEWAY.replace("nodeName: n1", "nodeName: n3").replace("nodeName: n2", "nodeName: n1")
+    pods = pods.replace("nodeName: n3", "nodeName: n2")
+    started = lab(manifests=[pods, anybody], settings=["nodes=2"])
+    with answering(started, "external/client"):
+        assert told(started, "shell") == "192.168.0.50"
+        started.run("fail", "node", "n1")
+        until(lambda: told(started, "shell") == "192.168.0.50", "the node that is left", 30)
