@@ -30,6 +30,11 @@ class Site:
     def __init__(self, lab: Lab, browser: Browser, address: str) -> None:
         self.lab, self.browser, self.address = lab, browser, address
 
+    def delete(self, manifests: Iterable[Mapping[str, Any]]) -> None:
+        """Deletes objects of namespace ``default``."""
+        names = [(one["kind"], one["metadata"]["name"]) for one in manifests]
+        self.lab.ask("delete", keys=[[kind, "default", name] for kind, name in names])
+
 
 @contextmanager
 def site(running: RunningLab, controller: str, source: str = "external/client") -> Iterator[Site]:

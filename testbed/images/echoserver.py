@@ -1,8 +1,8 @@
 """A server whose answers say what it was asked, and who answers: image ``echoserver``.
 
 It runs alone inside a pod (``python3 -I -S echoserver.py``), on port ``HTTP_PORT`` (3000). Any path
-is answered with JSON: ``path`` (with its query), ``host``, ``method``, ``proto``, ``headers`` (name →
-values), and ``namespace``, ``ingress``, ``service``, ``pod`` from the variables ``NAMESPACE``,
+is answered with JSON: ``path`` (with its query), ``host``, ``method``, ``proto``, ``headers`` (name
+→ values), and ``namespace``, ``ingress``, ``service``, ``pod`` from the variables ``NAMESPACE``,
 ``INGRESS_NAME``, ``SERVICE_NAME``, ``POD_NAME``; two paths are others:
 
 - ``/status/404``: that status;
@@ -37,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer is sent whole, or not at all
 
     def answer(self) -> None:
         """Answers a request, whatever its method."""
@@ -75,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "Upgrade")
         self.send_header("Sec-WebSocket-Accept", accept.decode())
         self.end_headers()
+        self.wfile.flush()
         while (frame := self._frame()) is not None:
             kind, payload = frame
             if kind != _PONG:
@@ -100,6 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         size = len(payload)
         head = bytes([kind | 128, size]) if size < 126 else bytes([kind | 128, 127])
         self.wfile.write(head + (size.to_bytes(8, "big") if size > 125 else b"") + payload)
+        self.wfile.flush()
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
