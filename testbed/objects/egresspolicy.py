@@ -8,9 +8,10 @@ lab does not serve: ``interface`` and ``egressGateways``, and IPv6.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, ClassVar
 
 from testbed.objects import names
@@ -118,7 +119,7 @@ def _validate(manifest: Manifest, findings: Findings) -> None:
         _validate_rule(rule, (*path, "selectors", index), findings)
     for name in ("destinationCIDRs", "excludedCIDRs"):
         for index, text in enumerate(spec.get(name, ())):
-            if not _is(IPv4Network, text) or "/" not in text:
+            if not _is(IPv4Network, text):
                 findings.invalid((*path, name, index), text, _CIDR)
     if "egressGateways" in spec:
         findings.forbidden((*path, "egressGateways"), _SERVED)
@@ -143,11 +144,13 @@ def _validate_gateway(gateway: Manifest, path: Path, findings: Findings) -> None
 
 
 def _is(kind: type[IPv4Address] | type[IPv4Network], text: str) -> bool:
+    """Whether a text is one; of a network, with a prefix length as the definition's pattern has."""
+    length = "/[0-9]{1,2}" if kind is IPv4Network else ""
     try:
-        kind(text) if kind is IPv4Address else IPv4Network(text, strict=False)
+        IPv4Interface(text)
     except ValueError:
         return False
-    return text.isascii() and text.replace(".", "").replace("/", "").isdigit()
+    return re.fullmatch(f"[0-9.]+{length}", text) is not None
 
 
 KIND = Kind(

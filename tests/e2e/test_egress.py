@@ -69,7 +69,7 @@ def seen(lab: RunningLab, target: str, address: str, port: int = PORT) -> str:
     with listening(lab, target) as listener:
         lab.exec("default/shell", sys.executable, "-c", SEND, address, str(port))
         assert listener.stdout is not None
-        return listener.stdout.readline().strip()
+        return str(listener.stdout.readline()).strip()
 
 
 @pytest.mark.parametrize("cni", ["vxlan", "bgp"])

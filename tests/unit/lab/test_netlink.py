@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pyroute2.iproute.linux import get_arguments_processor
 from pyroute2.netlink import nlmsg
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
@@ -24,11 +25,19 @@ from testbed.plan.model import (
     NextHop,
     Port,
     Route,
+    RoutingRule,
     Veth,
     Vxlan,
 )
 
-CLASSES = {"link": ifinfmsg, "addr": ifaddrmsg, "route": rtmsg, "neigh": ndmsg, "fdb": ndmsg}
+CLASSES = {
+    "link": ifinfmsg,
+    "addr": ifaddrmsg,
+    "route": rtmsg,
+    "neigh": ndmsg,
+    "fdb": ndmsg,
+    "rule": fibmsg,
+}
 REQUEST, REPLACE, EXCL, CREATE = 0x1, 0x100, 0x200, 0x400
 MAKE = REQUEST | CREATE | EXCL
 MAC, OTHER = "0a:58:0a:f4:01:02", "ee:ee:ee:ee:ee:ee"
@@ -74,6 +83,11 @@ def link(**more: Any) -> dict[str, Any]:
 def route(**more: Any) -> dict[str, Any]:
     usual = {"family": 2, "src_len": 0, "tos": 0, "table": 254, "proto": 3, "scope": 0, "type": 1}
     return {**usual, "flags": 0, **more}
+
+
+def rule(**more: Any) -> dict[str, Any]:
+    usual = {"family": 2, "dst_len": 0, "src_len": 0, "tos": 0, "table": 0, "action": 1}
+    return {**usual, "res1": 0, "res2": 0, "flags": 0, "FRA_PROTOCOL": 3, **more}
 
 
 PEER = {"IFLA_IFNAME": "eth0", "IFLA_ADDRESS": MAC, "IFLA_NET_NS_FD": 33}
@@ -243,6 +257,34 @@ DECODED: dict[str, tuple[str, bytes, int, int, dict[str, Any]]] = {
         24,
         MAKE,
         route(dst_len=24, type=6, RTA_DST="10.1.2.0"),
+    ),
+    "table": (
+        "route",
+        netlink.route(Route("0.0.0.0/0", kind="blackhole", table=2000, metric=9), []),
+        24,
+        MAKE,
+        route(dst_len=0, table=0, type=6, RTA_PRIORITY=9, RTA_TABLE=2000),
+    ),
+    "rule": (
+        "rule",
+        netlink.routing_rule(RoutingRule(2001, "10.1.2.3/32", "10.0.0.0/8", 2000)),
+        32,
+        MAKE,
+        rule(
+            src_len=32,
+            dst_len=8,
+            FRA_SRC="10.1.2.3",
+            FRA_DST="10.0.0.0",
+            FRA_PRIORITY=2001,
+            FRA_TABLE=2000,
+        ),
+    ),
+    "no rule": (
+        "rule",
+        netlink.routing_rule(RoutingRule(2000, mark=0x2000), delete=True),
+        33,
+        REQUEST,
+        rule(FRA_PRIORITY=2000, FRA_TABLE=254, FRA_FWMARK=0x2000, FRA_FWMASK=0x2000),
     ),
     "multipath": (
         "route",
