@@ -11,7 +11,7 @@ from testbed.analysis import units
 from testbed.analysis.links import impaired
 from testbed.analysis.topology import OPENVSWITCH, role_of, topology_svg
 
-_REAL = (None, False, "kvm")  # of ``vm``: where times are those of the processor
+_EMULATES = "qemu"  # what systemd-detect-virt(1) calls QEMU without hardware virtualization
 
 Environment = Mapping[str, Any]
 """What an ``environment.json`` says."""
@@ -49,9 +49,9 @@ def alternative(topology: Mapping[str, Any]) -> str:
 
 
 def emulated(environments: Sequence[Environment], names: Sequence[str]) -> list[str]:
-    """The results from inside ``testbed vm``, unless that says that it was under KVM."""
+    """The results from a machine whose processor was emulated."""
     return [
-        name for name, one in zip(names, environments, strict=True) if one.get("vm") not in _REAL
+        name for name, one in zip(names, environments, strict=True) if one.get("vm") == _EMULATES
     ]
 
 

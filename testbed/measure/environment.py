@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from testbed.lab import datapath
 from testbed.lab.features import program
 from testbed.measure.affinity import processors
 from testbed.spec import Spec
@@ -38,6 +39,7 @@ def environment(specs: Sequence[Spec]) -> dict[str, Any]:
         "kernel": platform.release(),
         "machine": platform.machine(),
         "cpu": _cpu_model(Path("/proc/cpuinfo").read_text()),
+        "vm": hypervisor(),
         "cores": os.cpu_count(),
         "processors": processors(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -50,12 +52,30 @@ def environment(specs: Sequence[Spec]) -> dict[str, Any]:
     }
 
 
+def hypervisor() -> str | None:
+    """What this machine is a guest of, as systemd-detect-virt(1) calls it; None for nothing.
+
+    ``qemu`` is QEMU that emulates the CPU, ``kvm`` QEMU that does not.
+    """
+    path = program("systemd-detect-virt")
+    if path is None:
+        return None
+    done = subprocess.run([path, "--vm"], capture_output=True, text=True, check=False, timeout=10)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
 def topology(spec: Spec) -> dict[str, Any]:
-    """A topology as the report draws it: ``nodes`` (with ``pod_cidr``) and ``links``."""
+    """A topology as the report draws it: ``nodes`` (with ``pod_cidr``) and ``links``.
+
+    With Open vSwitches it has their ``datapath``, too.
+    """
     shares = {node.name: node.pod_cidr for node in spec.cluster.nodes}
     form = spec.topology.to_dict()
     nodes = [{**node, "pod_cidr": shares.get(node["name"])} for node in form["nodes"]]
-    return {"nodes": nodes, "links": form["links"]}
+    found = {"nodes": nodes, "links": form["links"]}
+    if spec.topology.openvswitches:
+        found["datapath"] = datapath.choose(spec).cluster.options.datapath
+    return found
 
 
 def _cpu_model(text: str) -> str:

@@ -273,12 +273,12 @@ def test_events_of_several_campaigns_are_told_apart_where_they_differ() -> None:
 
 
 def test_the_report_says_how_it_was_measured(tmp_path: Path) -> None:
-    said = {"vm": True, "labs": [{"topology": "sdn", "datapath": "user"}]}
+    said = {"vm": "qemu", "labs": [{"topology": "sdn", "datapath": "user"}]}
     text = report.html([results(tmp_path, environment=said)])
     assert text.index("under software emulation") < text.index('<h2 id="result"')
     assert "After 500 ms, the link l1-sp1 goes down and comes up again 1 s later." in text
     assert "Open vSwitch forwarded in user space" in text
-    assert setup.emulated([{"vm": "kvm"}, {}, {"vm": True}], ["a", "b", "c"]) == ["c"]
+    assert setup.emulated([{"vm": "kvm"}, {}, {"vm": "qemu"}], ["a", "b", "c"]) == ["c"]
     for heading in ("Failures", "Where the traffic went", "Set-up"):
         assert f">{heading}</h2>" in text
     assert not setup.userspace([{"labs": [{"datapath": "kernel"}]}, {}])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import InputError
-from testbed.measure import campaign as campaigns
+from testbed.measure import campaign as campaigns, environment
 from testbed.measure import campaignfile, session
 from testbed.measure.campaign import Campaign
 from testbed.measure.contract import scenarios
@@ -230,6 +230,7 @@ def test_the_environment_is_described(small: Campaign, tmp_path: Path) -> None:
     found = json.loads((tmp_path / "environment.json").read_text())
     assert found["seed"] == begun.seed
     assert found["options"]["cni"] == ["vxlan"]
+    assert found["vm"] == environment.hypervisor()
     assert found["cores"] >= 1
     assert found["memory_bytes"] > 1e8
     assert found["tools"]["iperf3"].startswith("iperf 3")
