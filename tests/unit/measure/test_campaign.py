@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import InputError
-from testbed.measure import campaign as campaigns, environment
-from testbed.measure import campaignfile, session
+from testbed.measure import campaign as campaigns
+from testbed.measure import campaignfile, environment, session
 from testbed.measure.campaign import Campaign
 from testbed.measure.contract import scenarios
 from testbed.measure.optional import proxied
