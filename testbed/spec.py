@@ -22,7 +22,7 @@ from testbed.images.catalogue import resolve as resolve_image
 from testbed.ingress import addon as ingress
 from testbed.ingress import options as ingress_options
 from testbed.objects import Container, Deployment, Object, Pod
-from testbed.plan import build, sdn
+from testbed.plan import build, egressgateway, sdn
 from testbed.plan.contract import CniMode, modes
 from testbed.plan.model import PYTHON, Plan
 from testbed.proxy.contract import ProxyMode, RunsProgram, Step
@@ -121,6 +121,7 @@ class Spec:
         components = (name for name in self.components if name not in self.programs_given)
         controller = ingress.controller(self.cluster).needs if ingress.wanted(self.cluster) else ()
         modes = (*self.mode.needs, *self.proxy_mode.needs, *components, *controller)
+        modes += egressgateway.NEEDS if self.cluster.egress_policies else ()
         return tuple(dict.fromkeys((*modes, *needs(self.plan, self.topology, datapath))))
 
     def with_cluster(self, cluster: Cluster) -> Spec:

@@ -11,6 +11,8 @@ import pytest
 from labs import TESTBED, RunningLab, StartLab
 from machine import until
 
+from testbed.go import build
+
 pytestmark = pytest.mark.e2e
 
 PORT = 4000
@@ -222,3 +224,24 @@ def test_of_two_nodes_the_one_that_is_left_is_the_gateway(lab: StartLab) -> None
         assert told(started, "shell") == "192.168.0.50"
         started.run("fail", "node", "n1")
         until(lambda: told(started, "shell") == "192.168.0.50", "the node that is left", 30)
+
+
+EXTERNAL_NAME = """\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: partner}
+spec: {type: ExternalName, externalName: client.example.com}
+"""
+
+
+@pytest.mark.skipif(build.find("coredns") is None, reason="there is no CoreDNS (docs/dns.md)")
+def test_an_external_name_leads_outside(lab: StartLab) -> None:
+    started = lab(
+        manifests=[GATEWAY, EXTERNAL_NAME],
+        settings=["nodes=2"],
+        options=["--proxy", "iptables", "--dns", "coredns"],
+    )
+    with answering(started, "external/client"):
+        assert told(started, "other", "partner") == "192.168.0.11"
+        assert told(started, "other", "partner.default.svc.cluster.local") == "192.168.0.11"
