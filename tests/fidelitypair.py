@@ -29,6 +29,9 @@ from testbed.proxy.kubeproxy import BackEnd
 from testbed.spec import apply, resolve
 
 PROTOCOLS = ("TCP", "TCP", "UDP", "SCTP")
+SERVICES = {"iptables": 12, "nftables": 12, "ipvs": 5}
+"""How many a random cluster has, about: kube-proxy's ipvs starts a process for each entry of a set
+that changes, in software emulation."""
 
 
 class Pair:
@@ -63,9 +66,10 @@ class Pair:
         self._pool.submit(self._become, cluster, statuses, title, fresh).result()
 
     def _become(self, cluster: Cluster, statuses: Statuses, title: str, fresh: bool) -> None:
-        found = self._real.become(cluster, statuses)
+        found = self._real.tell(cluster, statuses)
         self._ours.become(found)
         ours = fidelitynode.form(self._ours, self.mode)
+        self._real.wait()
         real = fidelitynode.form(self._real, self.mode)
         wrong = self._difference(real, ours)
         assert not wrong, f"{title}, changed:\n{wrong}\n{_objects(cluster)}"
@@ -108,7 +112,7 @@ def random_clusters(pair: Pair, seed: int, steps: int) -> None:
         seed: Of the history.
         steps: How many clusters.
     """
-    history = History(seed, pair.cluster, PROTOCOLS)
+    history = History(seed, pair.cluster, PROTOCOLS, SERVICES[pair.mode])
     for number, (cluster, statuses) in enumerate(history.steps(steps)):
         pair.cluster = cluster
         pair.become(cluster, statuses, f"seed {seed}, cluster {number}", number == steps - 1)
