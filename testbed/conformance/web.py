@@ -30,14 +30,12 @@ class Answer:
         headers: Names in lower case.
         body: All of it.
         certificate: The server's, in DER; empty without TLS.
-        protocol: What ALPN chose; empty for nothing.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     certificate: bytes = b""
-    protocol: str = ""
 
 
 class Browser:
@@ -53,9 +51,15 @@ class Browser:
 
     @contextmanager
     def connected(
-        self, address: str, port: int, sni: str | None = None
+        self, address: str, port: int, sni: str | None = None, protocols: tuple[str, ...] = ()
     ) -> Iterator[socket.socket | ssl.SSLSocket]:
         """A connection for the time of a ``with`` block; with TLS, if there is a name for SNI.
+
+        Args:
+            address: Whom to connect to.
+            port: Where.
+            sni: The name for SNI.
+            protocols: What ALPN offers.
 
         Raises:
             OSError: It cannot be made.
@@ -68,7 +72,7 @@ class Browser:
             if sni is None:
                 yield raw
             else:
-                with _trusting().wrap_socket(raw, server_hostname=sni) as wrapped:
+                with _trusting(protocols).wrap_socket(raw, server_hostname=sni) as wrapped:
                     yield wrapped
 
     def get(
@@ -97,14 +101,25 @@ class Browser:
             found = {name.lower(): value for name, value in answer.getheaders()}
             tls = connection if isinstance(connection, ssl.SSLSocket) else None
             leaf = (tls and tls.getpeercert(True)) or b""
-            chosen = (tls and tls.selected_alpn_protocol()) or ""
-            return Answer(answer.status, found, answer.read(), leaf, chosen)
+            return Answer(answer.status, found, answer.read(), leaf)
+
+    def protocol(self, address: str, sni: str) -> str:
+        """What ALPN chooses of HTTP/2 and HTTP/1.1 (RFC 7301); empty for nothing.
+
+        Raises:
+            OSError: There is no answer.
+        """
+        with self.connected(address, 443, sni, ("h2", "http/1.1")) as connection:
+            assert isinstance(connection, ssl.SSLSocket)  # noqa: S101 - there is a name for SNI
+            return connection.selected_alpn_protocol() or ""
 
 
 @cache
-def _trusting() -> ssl.SSLContext:
+def _trusting(protocols: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if protocols:
+        context.set_alpn_protocols(protocols)
     return context
 
 

@@ -112,7 +112,7 @@ def _service(one: Controller, policy: str) -> Manifest:
         {"name": known, "port": port, "protocol": "TCP", "targetPort": known, "appProtocol": known}
         for known, port in (("http", 80), ("https", 443))
     ]
-    spec = {"type": "LoadBalancer", "externalTrafficPolicy": policy}
+    spec: Manifest = {"type": "LoadBalancer", "externalTrafficPolicy": policy}
     spec |= {"ports": ports, "selector": labels(one)}
     return _object("v1", "Service", name(one), one, spec=spec)
 

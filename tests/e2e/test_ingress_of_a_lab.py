@@ -48,7 +48,7 @@ def asked(running: tuple[str, RunningLab]) -> Iterator[Site]:
 def service(asked: Site, host: str, path: str = "/", **given: Any) -> str | int:
     """The Service that answers, or the status."""
     answer = asked.browser.get(asked.address, host, path, **given)
-    return json.loads(answer.body)["service"] if answer.status == 200 else answer.status
+    return str(json.loads(answer.body)["service"]) if answer.status == 200 else answer.status
 
 
 def logs(running: tuple[str, RunningLab]) -> str:
@@ -75,8 +75,8 @@ def test_what_is_there(running: tuple[str, RunningLab], asked: Site) -> None:
 
 
 def test_an_ingress_of_another_class_gets_no_address(asked: Site) -> None:
-    other = {"metadata": {"name": "other"}, "spec": {"controller": "example.com/other"}}
-    other |= {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass"}
+    other: dict[str, Any] = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass"}
+    other |= {"metadata": {"name": "other"}, "spec": {"controller": "example.com/other"}}
     asked.lab.apply([other, ingress("one", ("x.test", "/", "a"), class_name="other")])
     assert service(asked, "x.test") == 404
     (one,) = asked.lab.objects("ingresses")

@@ -196,7 +196,7 @@ class Haproxy:
 
     def test(self, setting: Setting) -> tuple[str, ...]:
         """``haproxy -c``."""
-        return "haproxy", "-c", "-q", "-f", f"{setting.folder}/haproxy.cfg"
+        return "haproxy", "-c", "-f", f"{setting.folder}/haproxy.cfg"
 
     def start(self, setting: Setting) -> tuple[str, ...]:
         """The master process with its worker, in the foreground."""
