@@ -93,10 +93,13 @@ def _entries(node: ProxyNode, info: ServicePortInfo) -> Iterator[SetEntry]:
         yield SetEntry(f"KUBE-EXTERNAL-IP{local}", ip, info.port, protocol)
     for ip in info.load_balancer_vips:
         yield from _balancer(node, info, ip)
+    addresses = _node_addresses(node)
+    if info.node_port and not addresses:
+        return  # as kube-proxy, which then goes on with the next port
     for kind in dict.fromkeys(("", local)) if info.node_port else ():
         name = f"KUBE-NODE-PORT{kind}-{protocol}"
         if protocol == "SCTP":
-            for ip in _node_addresses(node):
+            for ip in addresses:
                 yield SetEntry(f"{name}-HASH", ip, info.node_port, protocol)
         else:
             yield SetEntry(name, port=info.node_port)
@@ -112,15 +115,9 @@ def _balancer(node: ProxyNode, info: ServicePortInfo, ip: str) -> Iterator[SetEn
     if info.source_ranges:
         yield SetEntry("KUBE-LOAD-BALANCER-FW", *pair)
         for source in info.source_ranges:
-            for part in _halves(source):
-                yield SetEntry("KUBE-LOAD-BALANCER-SOURCE-CIDR", *pair, part)
+            yield SetEntry("KUBE-LOAD-BALANCER-SOURCE-CIDR", *pair, source)
         if _allows(node, info):
             yield SetEntry("KUBE-LOAD-BALANCER-SOURCE-IP", *pair, ip)
-
-
-def _halves(source: str) -> tuple[str, ...]:
-    """The range; everything as two of them: no set takes a prefix of length 0."""
-    return ("0.0.0.0/1", "128.0.0.0/1") if source == "0.0.0.0/0" else (source,)
 
 
 def _allows(node: ProxyNode, info: ServicePortInfo) -> bool:

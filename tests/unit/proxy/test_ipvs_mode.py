@@ -70,10 +70,29 @@ def test_an_address_of_the_node_is_not_bound() -> None:
     assert fragment(info(external_ips=("192.168.0.11",))).addresses == ("10.96.0.7",)
 
 
+@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
+@pytest.mark.parametrize(
+    ("ranges", "there"), [("", True), ("0.0.0.0/0", True), ("192.168.0.0/24,10.0.0.0/8", True),
+                          ("10.0.0.0/8", False), ("127.0.0.0/8", False)],
+)  # fmt: skip
+def test_a_node_without_addresses_for_node_ports_has_none(
+    protocol: str, ranges: str, there: bool
+) -> None:
+    """And not the port of its health check either (``syncProxyRules``: ``continue``)."""
+    node = replace(NODE, settings={**MODE.settings, "nodeport_addresses": ranges})
+    one = info(protocol=protocol, node_port=30001, health_check_node_port=32001)
+    found = MODE.service(node, WEB, one, categorize(one, (HERE,), "n1"))
+    assert isinstance(found, Fragment)
+    ports = {entry.port for entry in found.entries} | {server.port for server in found.servers}
+    assert ports >= {80}
+    assert ({30001, 32001} <= ports) is there
+    assert bool({30001, 32001} & ports) is there
+
+
 def test_source_ranges() -> None:
-    one = info(load_balancer_vips=("198.51.100.1",), source_ranges=("0.0.0.0/0",))
+    one = info(load_balancer_vips=("198.51.100.1",), source_ranges=("192.168.0.0/24",))
     cidrs = [e.source for e in fragment(one).entries if e.name == "KUBE-LOAD-BALANCER-SOURCE-CIDR"]
-    assert cidrs == ["0.0.0.0/1", "128.0.0.0/1"]
+    assert cidrs == ["192.168.0.0/24"]
     assert not fragment(one).rules
     [rule] = fragment(
         info(load_balancer_vips=("198.51.100.1",), source_ranges=("10.0.0.0/8",))
