@@ -53,6 +53,8 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
     "iperf3": ("iperf3", "throughput"),
     "sockperf": ("sockperf", "latency"),
     "dnsperf": ("dnsperf", "questions to cluster DNS"),
+    "h2load": ("nghttp2-client", "HTTP requests"),
+    "openssl": ("openssl", "signatures per second, beside TLS handshakes"),
     "tcpdump": ("tcpdump", "captures"),
     "nginx": ("nginx-light", "the image nginx; Ingress"),
     "haproxy": ("haproxy", "Ingress"),
