@@ -43,7 +43,7 @@ PATHS = (
 """The paths in the order in which tables show them, the baseline first."""
 
 BASELINE = PATHS[0]
-BASELINES: Mapping[str, str] = {BASELINE: "node to node", "direct": "the pod's own address"}
+BASELINES: Mapping[str, str] = {BASELINE: "node to node", "direct": "the direct path"}
 """The paths that others are divided by, the first one that a scenario has, in words: traffic that
 meets no CNI mode, and traffic that no Service carries."""
 
