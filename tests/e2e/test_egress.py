@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from labs import TESTBED, RunningLab, StartLab
-from machine import until
+from machine import Machine, until
 
 from testbed.go import build
 
@@ -245,3 +245,16 @@ def test_an_external_name_leads_outside(lab: StartLab) -> None:
     with answering(started, "external/client"):
         assert told(started, "other", "partner") == "192.168.0.11"
         assert told(started, "other", "partner.default.svc.cluster.local") == "192.168.0.11"
+
+
+def test_the_printed_plan_is_a_gateway_too(machine: Machine) -> None:
+    shell = ("plan", "--cni", "vxlan", "-f", "-", "-o", "shell")
+    script = machine.testbed(*shell, text=f"{GATEWAY}---\n{POLICY}").stdout
+    machine.write("plan.sh", script)
+    machine.run(
+        "sh", "-ec", "timeout 30 sh -e plan.sh >out 2>&1 </dev/null || { cat out; exit 1; }"
+    )
+    machine.run("ip", "netns", "exec", "default.shell", "ping", "-c1", "-W5", "192.168.0.200")
+    rules = machine.run("ip", "netns", "exec", "n2", "iptables-save", "-c", "-t", "nat").stdout
+    (rule,) = [line for line in rules.splitlines() if "SNAT" in line and "10.244.1.2/32" in line]
+    assert rule.startswith("[1:")
