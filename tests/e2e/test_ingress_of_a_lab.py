@@ -132,7 +132,7 @@ def test_a_websocket_and_its_end(asked: Site) -> None:
 
 
 def test_grpc_to_the_pods(running: tuple[str, RunningLab], asked: Site) -> None:
-    grpc = {"image": "agnhost", "args": ["grpc-health-checking", "--port", "3000"]}
+    grpc: dict[str, Any] = {"image": "agnhost", "args": ["grpc-health-checking", "--port", "3000"]}
     made = echo("rpc", [80], **grpc)
     certificate, key = certified(("rpc.test",))
     notes = {"backend-protocol": "GRPC"}

@@ -45,7 +45,7 @@ def test_it_passes_says_what_is_broken_and_leaves_nothing(lab: StartLab, control
     running.exec(f"node/{node}", *broken.split())
     failed = {one["name"]: one["failures"] for one in checks(running, 1) if not one["passed"]}
     assert {"hosts", "paths", "own-ingresses"} <= failed.keys()
-    assert any("own.test" in text for text in failed["own-ingresses"])
+    assert any("default/own" in text for text in failed["own-ingresses"])
 
 
 def test_without_a_controller_it_checks_nothing(shared_lab: StartLab) -> None:
