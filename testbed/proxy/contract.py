@@ -115,7 +115,7 @@ class ProxyMode(Protocol):
     """Its own ``--set`` keys with their defaults (common ones: :mod:`testbed.proxy.options`)."""
 
     # ``primary_node_ports = True`` on a mode says that node ports are at a node's first address
-    # only, unless ``nodeport_addresses`` says otherwise; health check node ports are where they are.
+    # only, unless ``nodeport_addresses`` says otherwise; so are health check node ports.
 
     def check(self, settings: Mapping[str, str]) -> None:
         """Refuses values of settings that mean nothing.
