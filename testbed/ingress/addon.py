@@ -118,7 +118,7 @@ def _service(one: Controller, policy: str) -> Manifest:
 
 
 def _deployment(one: Controller, replicas: int, api: str) -> Manifest:
-    template = {
+    template: Manifest = {
         "metadata": {"labels": labels(one)},
         "spec": {"containers": [_container(one, api)], "terminationGracePeriodSeconds": 30},
     }
