@@ -111,7 +111,7 @@ def test_a_killed_campaign_goes_on_where_it_stopped(begin: Begin, tmp_path: Path
     until(lambda: not labs_of(bench))
     kept = (out / JOURNAL).read_bytes().splitlines()[:3]
     refused = begin(SMALL)
-    assert "has results already" in refused.communicate(timeout=30)[1]
+    assert "has results already" in refused.communicate(timeout=120)[1]
     assert refused.returncode == 2
     again = begin(SMALL, "--resume")
     _, messages = again.communicate(timeout=90)
@@ -125,7 +125,7 @@ def test_a_killed_campaign_goes_on_where_it_stopped(begin: Begin, tmp_path: Path
 
 def test_a_killed_lab_ends_the_campaign_with_code_4(begin: Begin, tmp_path: Path) -> None:
     bench = begin(LONG)
-    until(lambda: measured(bench, tmp_path / "out", 1), 60)
+    until(lambda: measured(bench, tmp_path / "out", 1), 180)
     running = labs_of(bench)
     assert len(running) == 2
     victim = f"bench-{bench.pid}-1"
@@ -140,9 +140,9 @@ def test_a_killed_lab_ends_the_campaign_with_code_4(begin: Begin, tmp_path: Path
 
 def test_an_interrupt_ends_the_labs_and_keeps_the_journal(begin: Begin, tmp_path: Path) -> None:
     bench = begin(LONG)
-    until(lambda: measured(bench, tmp_path / "out", 1), 60)
+    until(lambda: measured(bench, tmp_path / "out", 1), 180)
     os.killpg(bench.pid, signal.SIGINT)
-    _, messages = bench.communicate(timeout=30)
+    _, messages = bench.communicate(timeout=120)
     assert bench.returncode == 130
     assert "of 400 samples are there" in messages
     assert "Traceback" not in messages
@@ -152,7 +152,7 @@ def test_an_interrupt_ends_the_labs_and_keeps_the_journal(begin: Begin, tmp_path
 
 def test_a_dry_run_prints_the_order_and_makes_nothing(begin: Begin, tmp_path: Path) -> None:
     bench = begin(SMALL, "--dry-run", "--cni", "bgp")
-    order, messages = bench.communicate(timeout=30)
+    order, messages = bench.communicate(timeout=120)
     assert (bench.returncode, messages) == (0, "")
     assert len(order.splitlines()) == 4
     assert all("single bgp none pod-connect path=" in line for line in order.splitlines())
@@ -172,7 +172,7 @@ def test_bad_input(
     begin: Begin, tmp_path: Path, campaign: str, options: list[str], message: str
 ) -> None:
     bench = begin(campaign, *options)
-    _, messages = bench.communicate(timeout=30)
+    _, messages = bench.communicate(timeout=120)
     assert bench.returncode == 2
     assert message in messages
     assert "Traceback" not in messages
