@@ -15,6 +15,9 @@ from shutil import which
 import pytest
 from machines import StartVmLab, Vm, VmLab
 
+from testbed.errors import MissingError
+from testbed.go import build
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests of this folder, and skips them where there is no QEMU to be had."""
@@ -38,6 +41,15 @@ def vm() -> Iterator[Vm]:
     machine = Vm()
     yield machine
     assert machine.end() == 0
+
+
+@pytest.fixture(scope="session")
+def kube_proxy() -> Path:
+    """The real kube-proxy, built outside: that takes minutes there, and hours in the machine."""
+    try:
+        return build.find("kube-proxy") or build.build(build.FOLDERS / "kube-proxy")
+    except MissingError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

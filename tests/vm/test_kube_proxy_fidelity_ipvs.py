@@ -2,8 +2,8 @@
 
 See ``tests/kernel/test_kube_proxy_fidelity.py``; :mod:`fidelitypair` runs as a program there. A
 sync of kube-proxy takes seconds in software emulation, so only a few clusters are compared, unless
-``FIDELITY_IPVS`` says how many histories and how many clusters of each: ``20x10`` for those that
-are compared natively, which takes hours; with it kube-proxy's own test cases are, too.
+``FIDELITY_IPVS`` says how many histories and how many clusters of each: ``20x10`` for as many as
+are compared natively; with it kube-proxy's own test cases are, too (docs/fidelity.md has times).
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from pathlib import Path
 import pytest
 from machines import Vm
 
-from testbed.errors import MissingError
-from testbed.go import build
-
 ROOT = Path(__file__).parents[2]
 ASKED = os.environ.get("FIDELITY_IPVS", "")
 SEEDS, STEPS = (int(number) for number in (ASKED or "1x3").split("x"))
@@ -26,12 +23,11 @@ START, EACH = 900.0, 300.0
 """Seconds that kube-proxy may take to start, and each cluster."""
 
 
+pytestmark = pytest.mark.usefixtures("kube_proxy")
+
+
 def compare(vm: Vm, clusters: int, *what: str) -> None:
     """Compares so many clusters."""
-    try:
-        build.find("kube-proxy") or build.build(build.FOLDERS / "kube-proxy")
-    except MissingError as error:
-        pytest.skip(str(error))
     argv = (sys.executable, str(ROOT / "tests" / "fidelitypair.py"), "ipvs", *what)
     done = vm.run(*argv, code=None, limit=START + EACH * clusters, PYTHONPATH=str(ROOT))
     assert done.stdout, done.stderr[-4000:]
