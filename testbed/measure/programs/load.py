@@ -8,8 +8,8 @@ It runs alone inside a pod (``python3 -S -E load.py …``) and uses the standard
 It prints ``asking`` first, and then a line for each request when it is over: ``BEGIN END OUTCOME
 WHO``. The times are CLOCK_MONOTONIC in nanoseconds, which is one clock for the whole machine.
 OUTCOME is ``ok``, and WHO then the body of the answer (the server's host name), or ``refused``,
-``reset`` (also by the server's close before the answer), ``timeout`` (after PATIENCE seconds) or
-``unreachable``, and WHO ``-``.
+``reset`` (also by the server's close before the answer), ``timeout`` (after PATIENCE seconds),
+``status`` (an answer that is none of 2xx) or ``unreachable``, and WHO ``-``.
 
 A request begins every INTERVAL seconds, whatever has become of those before it. If the program did
 not get to run for a while, those that it missed are not made up for, and that time is not counted
@@ -39,6 +39,7 @@ OUTCOMES = {
     errno.ECONNRESET: "reset",
     errno.EPIPE: "reset",
     errno.ETIMEDOUT: "timeout",
+    errno.EBADMSG: "status",
 }
 
 
@@ -69,6 +70,8 @@ class Connection:
         if not end or len(body) < int(length):
             return None
         self.received = b""
+        if head[9:10] != b"2":
+            raise OSError(errno.EBADMSG, "not 2xx")
         return body.decode()
 
 
