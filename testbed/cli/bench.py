@@ -93,7 +93,7 @@ def _session(given: Mapping[str, Any], out: Path | None, resume: bool) -> Sessio
 
 def _campaign(given: Mapping[str, Any]) -> Campaign:
     from testbed.cli.options import dns_setting, ingress_setting
-    from testbed.measure import campaign, campaignfile
+    from testbed.measure import available, campaign, campaignfile
     from testbed.spec import parse_settings
 
     read = campaignfile.read(given["campaign"] or campaignfile.DEFAULT)
@@ -101,7 +101,11 @@ def _campaign(given: Mapping[str, Any]) -> Campaign:
     numbers = {key: given[key] for key in ("repeat", "seed")}
     addons = (*dns_setting(given["dns"]), *ingress_setting(given["ingress"]))
     chosen = parse_settings((*given["settings"], *addons))
-    return campaign.override(read, names, given["scenario"], chosen, **numbers)
+    asked = campaign.override(read, names, given["scenario"], chosen, **numbers)
+    found, notes = available.only(asked)
+    for note in notes:
+        click.echo(note, err=True)
+    return found
 
 
 def _measure(session: Session) -> None:

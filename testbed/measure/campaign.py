@@ -30,6 +30,12 @@ KEYS = (
     "topology", "settings", "impairments", "cni", "proxy", "repeat", "seconds", "seed", "events",
     "scenarios",
 )  # fmt: skip
+PROXY_KEY, FIRST = "proxy", "first"
+"""What a scenario says in a campaign file that is measured with the first proxy mode alone."""
+
+OPTIONAL = "?"
+"""The end of a proxy mode's name that is left out where the machine lacks what it needs."""
+
 Axes = Mapping[str, tuple[Any, ...]]
 Check = Callable[[Any, Where], Any]
 
@@ -44,12 +50,15 @@ class Campaign:
         impairments: An axis of the matrix: settings that are added to these, by what the results
             call them (:func:`called`).
         cni: Names of CNI modes.
-        proxy: Names of proxy modes.
+        proxy: Names of proxy modes; one that ends in :data:`OPTIONAL` is left out where the machine
+            lacks it (:mod:`testbed.measure.available`), and is none of a lab.
         repeat: Number of blocks.
         seconds: Length of a sample.
         seed: Of the order; None to have one drawn.
         events: What fails during each sample.
         scenarios: Name of each scenario → the values of all its parameters.
+        once: Scenarios that are measured with the first proxy mode alone: no mode makes a
+            difference to them.
         origin: Where it was read, for messages.
     """
 
@@ -63,6 +72,7 @@ class Campaign:
     seed: int | None = None
     events: tuple[Event, ...] = ()
     scenarios: Mapping[str, Axes] = field(default_factory=dict)
+    once: frozenset[str] = frozenset()
     origin: Origin = field(default=Origin(Source("the campaign")), compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,7 +84,10 @@ class Campaign:
             "impairments": [dict(settings) for settings in self.impairments.values()],
             "events": [event.to_dict() for event in self.events],
             "scenarios": {
-                name: {key: list(values) for key, values in axes.items()}
+                name: {
+                    **{key: list(values) for key, values in axes.items()},
+                    **({PROXY_KEY: FIRST} if name in self.once else {}),
+                }
                 for name, axes in self.scenarios.items()
             },
         }
@@ -102,7 +115,7 @@ class Campaign:
         """
         fitting = {n: axes for n, axes in self.scenarios.items() if self._fits(n, variant)}
         found = [(n, cell) for n, axes in fitting.items() for cell in scenarios.get(n).cells(axes)]
-        if not found:
+        if not found and not self.once & self.scenarios.keys():
             hint = "Name scenarios that fit its topology and proxy mode."
             raise InputError(f"nothing to measure in {variant}", hint=hint)
         return found
@@ -127,6 +140,8 @@ class Campaign:
                 where=self.origin.where(("scenarios", name)),
                 hint="Say --proxy iptables,nftables.",
             )
+        if name in self.once and variant.proxy != self.proxy[0]:
+            return False
         carried = variant.proxy != NO_PROXY or not proxied(scenarios.get(name))
         return carried and (not wanted or variant.topology in wanted)
 
@@ -168,7 +183,7 @@ def _cni(name: Any, where: Where) -> str:
 
 
 def _proxy(name: Any, where: Where) -> str:
-    proxies.get(str(name), where)
+    proxies.get(str(name).removesuffix(OPTIONAL), where)
     return str(name)
 
 

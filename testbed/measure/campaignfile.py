@@ -6,14 +6,14 @@ A campaign file is YAML; every key may be left out::
     settings: {nodes: 2}          # --set of testbed up
     impairments: [{}, {delay: 20ms}, {loss: 1%}]    # one lab for each: settings added to these
     cni: [vxlan, bgp]
-    proxy: none
+    proxy: [iptables, ipvs?]      # NAME? is left out, with a note, where the machine lacks it
     repeat: 5                     # blocks: how often everything is measured
     seconds: 1                    # how long a sample takes
     seed: 7                       # of the order; drawn, and recorded, if it is not given
     events:                       # what fails during each sample (testbed.measure.events)
       - {at: 500ms, link: l1-sp1, for: 200ms}
     scenarios:                    # name: its parameters, each a value or a list of them
-      pod-latency:
+      pod-latency: {proxy: first}     # in the labs of the first proxy mode alone
       pod-throughput:
         path: [same-node, cross-node]
         streams: [1, 8]
@@ -33,8 +33,10 @@ from testbed.errors import InputError, Where, unknown
 from testbed.measure import events
 from testbed.measure.campaign import (
     CHECKS,
+    FIRST,
     KEYS,
     LIMITS,
+    PROXY_KEY,
     Axes,
     Campaign,
     Check,
@@ -102,6 +104,7 @@ class _Reader:
         values["events"] = events.read(self._origin)
         chosen = {name: self._axes(name) for name in self._mapping("scenarios")}
         values["scenarios"] = chosen or None
+        values["once"] = frozenset(name for name in chosen if self._is_once(name))
         given = {key: value for key, value in values.items() if value is not None}
         return Campaign(**given, origin=self._origin)
 
@@ -154,12 +157,24 @@ class _Reader:
         axes = defaults(scenario)
         for key in self._mapping("scenarios", name):
             path = ("scenarios", name, key)
+            if key == PROXY_KEY:
+                continue
             if key not in axes:
                 what = f"parameter of {name}"
                 raise unknown(what, key, axes, self._origin.where(path))
             check = partial(_parsed, scenario.parameters[key].parse)
             axes[key] = self._list(path, check) or axes[key]
         return axes
+
+    def _is_once(self, name: str) -> bool:
+        """Whether a scenario is measured with the first proxy mode alone."""
+        found = self._mapping("scenarios", name)
+        if PROXY_KEY not in found:
+            return False
+        if found[PROXY_KEY] != FIRST:
+            where = self._origin.where(("scenarios", name, PROXY_KEY))
+            raise InputError(f"{found[PROXY_KEY]!r} is not {FIRST!r}", where=where)
+        return True
 
 
 def _parsed(parse_value: Callable[[Any], Any], value: Any, where: Where) -> Any:

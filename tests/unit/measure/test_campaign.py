@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import InputError
+from testbed.measure import available, campaignfile, environment, session
 from testbed.measure import campaign as campaigns
-from testbed.measure import campaignfile, environment, session
 from testbed.measure.campaign import Campaign
 from testbed.measure.contract import scenarios
 from testbed.measure.optional import proxied
@@ -71,14 +71,50 @@ def test_an_absent_file(tmp_path: Path) -> None:
         campaignfile.read(tmp_path / "none.yaml")
 
 
-def test_the_default_campaign_fits_into_its_time() -> None:
-    default = campaignfile.read(campaignfile.DEFAULT)
+@pytest.mark.parametrize(("ipvs", "limit"), [(False, 240), (True, 320)])
+def test_the_default_campaign_fits_into_its_time(ipvs: bool, limit: float) -> None:
+    asked = campaignfile.read(campaignfile.DEFAULT)
+    assert asked.proxy == ("iptables", "nftables", "ipvs?")
+    default = replace(asked, proxy=("iptables", "nftables", "ipvs")[: 3 if ipvs else 2])
     points = default.points()
-    assert [v.cni for v in points] == ["vxlan", "bgp"]
+    assert {(v.cni, v.proxy) for v in points} == {
+        (cni, proxy) for cni in ("vxlan", "bgp") for proxy in default.proxy
+    }
     samples = default.repeat * sum(len(cells) for cells in points.values())
-    assert samples * (default.seconds + 0.25) < 230  # of 240 s
-    wanted = {"pod-throughput", "pod-latency", "pod-connect"}
-    assert all({name for name, _ in cells} == wanted for cells in points.values())
+    assert samples * (default.seconds + 0.25) + 10 * len(points) + 10 < limit  # seconds
+    for variant, cells in points.items():
+        names = {name for name, _ in cells}
+        assert names >= {"service-latency", "ingress-http"}
+        assert ("pod-latency" in names) is (variant.proxy == "iptables")
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_proxy_mode_with_a_question_mark_is_left_out_where_it_is_lacking(present: bool) -> None:
+    asked = campaignfile.loads("proxy: [iptables, 'ipvs?']\nscenarios: {service-latency: }", "f")
+    lacking = {"ipvs?": [] if present else ["ipvs"]}
+    found, notes = available.without(asked, lacking)
+    assert found.proxy == (("iptables", "ipvs") if present else ("iptables",))
+    assert notes == ([] if present else ["Left out: proxy mode ipvs (this machine lacks ipvs)"])
+
+
+def test_a_campaign_of_nothing_but_what_is_lacking_is_refused() -> None:
+    asked = campaignfile.loads("proxy: 'ipvs?'\nscenarios: {service-latency: }", "f")
+    with pytest.raises(InputError, match="lacks all of its proxy modes"):
+        available.without(asked, {"ipvs?": ["ipvs"]})
+
+
+def test_a_scenario_may_be_measured_with_the_first_proxy_mode_alone() -> None:
+    text = "proxy: [nftables, iptables]\nscenarios:\n  pod-latency: {proxy: first}\n"
+    alone = campaignfile.loads(text, "f")
+    assert [v.proxy for v in alone.points()] == ["nftables"]
+    both = campaignfile.loads(text + "  service-latency:\n", "f")
+    names = {v.proxy: {name for name, _ in cells} for v, cells in both.points().items()}
+    assert names["iptables"] == {"service-latency"}
+    assert names["nftables"] == {"service-latency", "pod-latency"}
+    again = campaignfile.loads(json.dumps(both.to_dict() | {"seed": 1}), "f")
+    assert again.once == both.once == {"pod-latency"}
+    with pytest.raises(InputError, match=r"f:3: .*'last' is not 'first'"):
+        campaignfile.loads(text.replace("first", "last"), "f")
 
 
 def test_streams_are_of_tcp_and_the_rate_is_of_udp() -> None:
