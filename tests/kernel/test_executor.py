@@ -132,6 +132,8 @@ def test_addresses(kernel: Any) -> None:
 
 def test_routes(kernel: Any) -> None:
     with_all(kernel)
+    for device in ("n1-eth0", "cali1"):
+        wait_for_operational_state(kernel, device)  # until then routes are flagged linkdown
     keys = ("type", "gateway", "dev", "scope", "protocol", "prefsrc", "flags")
     found = {r["dst"]: r for r in kernel.ask("node/n1", "ip -d route") if r["protocol"] != "kernel"}
     several = found.pop("10.0.0.0/16")
@@ -184,10 +186,10 @@ def snapshot(kernel: Any, namespace: str) -> list[Any]:
     return [kernel.ask(namespace, line) for line in SNAPSHOT]
 
 
-def wait_for_operational_state(kernel: Any) -> None:
+def wait_for_operational_state(kernel: Any, device: str = "n1-eth0") -> None:
     """The kernel tells of a carrier a little after it is there (RFC 2863's state)."""
     end = time.monotonic() + 5
-    while kernel.link("node/n1", "n1-eth0")["operstate"] != "UP":
+    while kernel.link("node/n1", device)["operstate"] != "UP":
         assert time.monotonic() < end
         time.sleep(0.005)
 
