@@ -393,10 +393,13 @@ def test_what_a_device_loses_when_it_is_set_down_is_made_again(kernel: Any) -> N
         lines = kernel.say("node/n1", "ip route") + kernel.say("node/n1", "ip neigh show nud all")
         return sorted(line for line in lines.splitlines() if "NOARP" not in line)
 
+    for device in ("eth0", "eth1"):
+        wait_for_operational_state(kernel, device)
     before = seen()
     kernel.executor.set_device("node/n1", "eth0", up=False, part=part)
     assert not [line for line in seen() if line.startswith(("default", "192.168.0"))]
     kernel.executor.set_device("node/n1", "eth0", up=True, part=part)
+    wait_for_operational_state(kernel, "eth0")
     assert seen() == before
 
 
