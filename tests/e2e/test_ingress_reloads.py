@@ -60,8 +60,9 @@ class Client(threading.Thread):
                         raise
                     self.seen["again"] += 1
                     return
-                said = json.loads(answer.read()) if answer.status == 200 else {}
-                self.seen[said.get("service") or str(answer.status)] += 1
+                body = answer.read()
+                good = answer.status == 200
+                self.seen[json.loads(body)["service"] if good else str(answer.status)] += 1
                 if self._done.is_set() or asking.sock is None:
                     return
 

@@ -146,6 +146,17 @@ def test_another_object_under_the_same_name_is_another() -> None:
     assert said(ledger.changes()) == [("gone", "a", NOW + 2), ("set", "a", NOW + 3)]
 
 
+def test_the_last_change_of_a_kind_has_a_version() -> None:
+    lab, ledger = make()
+    assert ledger.latest(["things"]) == {}
+    lab.set("a", 1)
+    lab.set("b", 2)
+    assert ledger.latest(["things"]) == {"things": NOW + 2}
+    assert ledger.latest(["things"]) == {"things": NOW + 2}
+    lab.drop("a")
+    assert ledger.latest(["things"]) == {"things": NOW + 3}
+
+
 def test_a_state_that_would_pass_unseen_can_be_recorded() -> None:
     lab, ledger = make()
     lab.set("a", 1)
