@@ -113,7 +113,7 @@ def _is_measured(cell: Cell, least: int) -> bool:
         return False
     if cell["rules"] != least and not (plain and cell["connections"] == "kept"):
         return False
-    return cell["connections"] == "kept" or cell["protocol"] != "https2"
+    return bool(cell["connections"] == "kept" or cell["protocol"] != "https2")
 
 
 @contextlib.contextmanager

@@ -219,6 +219,8 @@ def override(
     for key, values in names.items():
         where = Where(f"--{key}")
         changes[key] = distinct([CHECKS[key](value, where) for value in values], where)
+    if set(changes.get("proxy", ())) == {NO_PROXY} and "ingress" not in settings:
+        changes["settings"].pop("ingress", None)  # the file's controller would need one
     if chosen:
         where = Where("--scenario")
         parts = {name: scenarios.get(name, where) for name in distinct(chosen, where)}

@@ -103,6 +103,16 @@ def test_a_campaign_of_nothing_but_what_is_lacking_is_refused() -> None:
         available.without(asked, {"ipvs?": ["ipvs"]})
 
 
+def test_without_services_the_controller_of_the_file_is_left_out() -> None:
+    asked = campaignfile.read(campaignfile.DEFAULT)
+    none = {"proxy": ["none"], "cni": ["vxlan"]}
+    found = campaigns.override(asked, none, ["pod-latency"], {})
+    assert len(campaigns.resolve(found)) == 1
+    both = campaigns.override(asked, none, ["pod-latency"], {"ingress": "haproxy"})
+    with pytest.raises(InputError, match="haproxy is reached at the address of a Service"):
+        campaigns.resolve(both)
+
+
 def test_a_scenario_may_be_measured_with_the_first_proxy_mode_alone() -> None:
     text = "proxy: [nftables, iptables]\nscenarios:\n  pod-latency: {proxy: first}\n"
     alone = campaignfile.loads(text, "f")
