@@ -209,7 +209,8 @@ def test_items_on_links_that_stay_go_one_by_one(kernel: Any) -> None:
     links = NamespacePlan(links=ADDED.links)
     pods = {"pod_a": NamespacePlan(), "pod_b": NamespacePlan()}
     kernel.become(node_n1=N1 + links, node_n2=N2, **pods)
-    wait_for_operational_state(kernel)
+    for device in ("n1-eth0", "cni0", "veth1", "cali1"):
+        wait_for_operational_state(kernel, device)
     before = [kernel.ask("node/n1", line) for line in SNAPSHOT[1:]]
     kernel.become(node_n1=N1 + ADDED, node_n2=N2, **pods)
     kernel.become(node_n1=N1 + links, node_n2=N2, **pods)
