@@ -108,12 +108,12 @@ def _phase(machine: Machine, lab: str, name: str, phase: str) -> dict[str, Any]:
 
 def test_ls(shop: Machine) -> None:
     (lab,) = shop.json("ls")
-    expected = {"name": "shop", "topology": "single", "cni": "vxlan", "proxy": "none"}
+    expected = {"name": "shop", "topology": "single", "cni": "vxlan", "proxy": "iptables"}
     assert expected.items() <= lab.items()
     assert lab["pid"] in shop.processes
     header, line = shop.testbed("ls").stdout.splitlines()
     assert header.split()[:4] == ["NAME", "TOPOLOGY", "CNI", "PROXY"]
-    assert line.split()[:4] == ["shop", "single", "vxlan", "none"]
+    assert line.split()[:4] == ["shop", "single", "vxlan", "iptables"]
 
 
 def test_get_prints_columns(shop: Machine) -> None:
