@@ -15,8 +15,9 @@ from testbed.cluster.discovery import Discovery
 from testbed.cluster.model import BoundPod
 from testbed.dns import addon
 from testbed.errors import LabError
-from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status
+from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status, words
 from testbed.lab.apiserver import ApiServer
+from testbed.lab.births import Births
 from testbed.lab.egress import EgressGateways
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
@@ -33,7 +34,7 @@ from testbed.lab.proxies import Proxies
 from testbed.lab.services import PLURALS, Services
 from testbed.lab.view import LabView
 from testbed.lab.watch import Watch
-from testbed.objects import SERVED, Object
+from testbed.objects import Object
 from testbed.plan import build
 from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
@@ -76,7 +77,7 @@ class Lab:
         self._changing = threading.Lock()
         self._plan = Plan()
         self.born = _now()
-        self._created: dict[tuple[str, Key], str] = {}
+        self._births = Births(self.born)
         self.services = Services(_now)
         self.leaving: dict[Key, tuple[str, PodRuntime]] = {}
         self.ledger = Ledger(LabView(self))
@@ -157,7 +158,7 @@ class Lab:
         ]
         if self.spec.topology.openvswitches:
             problems += controller.settle(seconds)
-        problems += [_not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
+        problems += [words.not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
         self._flush()
         self._egress.start()
         try:
@@ -179,7 +180,7 @@ class Lab:
             started = self._enact(self.spec.with_cluster(specs.apply(before, given)))
             after = self.spec.cluster
         self._settle(started)
-        return [f"{_title(item)} {_verb(before, after, item)}" for item in given]
+        return [f"{words.title(item)} {words.verb(before, after, item)}" for item in given]
 
     def delete(self, keys: list[tuple[str, str, str]]) -> list[str]:
         """Deletes objects by kind, namespace and name; what was deleted, as kubectl says it.
@@ -191,7 +192,7 @@ class Lab:
         with self._changing:
             started = self._enact(self.spec.with_cluster(clusters.delete(self.spec.cluster, keys)))
         self._settle(started)
-        return [f'{_resource(kind)} "{name}" deleted' for kind, _, name in keys]
+        return [f'{words.resource(kind)} "{name}" deleted' for kind, _, name in keys]
 
     def _settle(self, started: list[PodRuntime]) -> None:
         """Waits for the probes of new pods, and until the proxies know what became of them."""
@@ -225,10 +226,10 @@ class Lab:
         self._executor.apply(change)
         self._egress.enacted(plan, new.cluster)
         fresh = [pod for key, pod in pods.items() if key not in self.kubelet.pods]
-        created = self._births(new.cluster, fresh)
-        self._created |= created  # somebody may be looking at the old ones still
+        births = self._births.with_cluster(new.cluster, fresh, _now())
+        self._births = self._births.and_of(births)  # somebody may still look at the old ones
         self._plan, self.spec, self.leaving = plan, new, {}
-        self._created = created
+        self._births = births
         for key, running in self.kubelet.pods.items():
             running.bound = pods[key]
         started = [self._runtime(pod) for pod in fresh]
@@ -248,18 +249,14 @@ class Lab:
             self._plan, self.spec = new.plan, new
             self._egress.enacted(new.plan, new.cluster)
 
-    def _program(self) -> None:
-        """Waits until proxies and load balancers have done what the Services ask for."""
-        self._proxies.flush()
-        self._load_balancers.flush()
-
     def _make_proxies(self) -> Proxies:
         programs = self.spec.programs() if self.spec.proxy_mode.needs else {}
         return Proxies(programs, self._executor, self._discover)
 
     def _flush(self) -> None:
-        """Waits until all proxies have done what the Services are now."""
-        self._program()
+        """Waits until proxies and load balancers have done what the Services ask for now."""
+        self._proxies.flush()
+        self._load_balancers.flush()
         if self._kube_proxies is not None:
             self._kube_proxies.flush()
 
@@ -313,22 +310,9 @@ class Lab:
         path = self.entries.program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def _births(
-        self, cluster: clusters.Cluster, fresh: Iterable[BoundPod]
-    ) -> dict[tuple[str, Key], str]:
-        """Since when there are namespaces, Deployments and pods, by kind and key."""
-        now, known = _now(), self._created
-        pods = {("Pod", key): known.get(("Pod", key), now) for key in cluster.pods}
-        pods |= {("Pod", pod.key): now for pod in fresh}
-        others = [("Namespace", ("", name)) for name in cluster.namespaces]
-        others += [("Deployment", key) for key in cluster.deployments]
-        for plural in status.KEPT:
-            others += [(o.kind, key) for key, o in status.kept(cluster, plural).items()]
-        return pods | {item: known.get(item, now) for item in others}
-
     def created(self, key: Key, kind: str = "Pod") -> str:
         """When an object was made; of a pod or another kind that does not come with the lab."""
-        return self._created.get((kind, key), self.born)
+        return self._births.created(kind, key)
 
     def _uid(self, pod: Key) -> str:
         return status.uid("Pod", *pod, self.created(pod))
@@ -387,33 +371,3 @@ def _now() -> str:
 
 def _same(running: BoundPod, wanted: BoundPod) -> bool:
     return (running.node, running.address) == (wanted.node, wanted.address)
-
-
-def _title(item: Object) -> str:
-    return f"{_resource(item.kind)}/{item.metadata.name}"
-
-
-def _resource(kind: str) -> str:
-    """A kind as kubectl names it in what it did: with its API group."""
-    group = {kind: version.partition("/")[0] for version, kind in SERVED if "/" in version}
-    return kind.lower() + (f".{group[kind]}" if kind in group else "")
-
-
-def _verb(before: clusters.Cluster, after: clusters.Cluster, item: Object) -> str:
-    old, new = (clusters.held(state, item.kind, item.metadata.key) for state in (before, after))
-    if old is None:
-        return "created"
-    return "unchanged" if new is not None and old.manifest == new.manifest else "configured"
-
-
-def _not_ready(pod: PodRuntime) -> str:
-    """Why a pod is not ready, in the words of its containers' states and probes."""
-    found = []
-    for container in (*pod.init, *pod.containers):
-        for state in (container.state, container.last_state):
-            for detail in state.values():
-                words = [str(detail[k]) for k in ("reason", "message") if k in detail]
-                found += [f"{container.program.name}: {', '.join(words)}"] * bool(words)
-        problems = [] if container.health is None else container.health.problems
-        found += [f"{container.program.name}: {problem}" for problem in problems]
-    return f"pod {'/'.join(pod.bound.key)} is not ready: {'; '.join(found)}"
