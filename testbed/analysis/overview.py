@@ -4,12 +4,16 @@ A row for each metric and setting, a mark and its interval for each mode, a pane
 axis is logarithmic and has the same length on both sides, so that half and double are equally far
 from 1; a metric of which less is better is turned over, so that *left is always worse*. The ticks
 therefore say how many times worse or better, and not a ratio.
+
+Where scenarios have different paths, so that most places would be empty, there is one panel, and a
+row for each metric and path.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,8 +30,27 @@ _BEYOND = 2.0  # an interval may widen the axis by this factor beyond the marks
 _GAP, _BOTTOM, _HEAD = 34, 24, 36
 _SMALL = 9.5
 
+_FULL = 0.6  # the share of places with marks below which one panel reads better
+
 Point = tuple[float, float, float]
-"""How many times better than node to node, and its interval; below 1 is worse."""
+"""How many times better than the baseline, and its interval; below 1 is worse."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the figure.
+
+    Attributes:
+        metric: Its name.
+        beside: What stands below that: the setting, or else the scenario.
+        scenario: The scenario.
+        points: Path → mode → what is drawn.
+    """
+
+    metric: str
+    beside: str
+    scenario: str
+    points: Mapping[str, Mapping[str, Point]]
 
 
 def overview(found: Sequence[Headline], modes: Sequence[str]) -> Figure | None:
@@ -37,8 +60,7 @@ def overview(found: Sequence[Headline], modes: Sequence[str]) -> Figure | None:
         found: The rows.
         modes: All modes of the report, which gives each its colour and marker.
     """
-    shown = [path for path in paths(found) if any(_points(one, path) for one in found)]
-    rows = [one for one in found if any(_points(one, path) for path in shown)]
+    rows, shown = _arranged(found)
     if not rows:
         return None
     left = 20 + max(_width(one) for one in rows)
@@ -47,17 +69,39 @@ def overview(found: Sequence[Headline], modes: Sequence[str]) -> Figure | None:
     height = step * len(rows)
     figure = theme.canvas(legend + _HEAD + height + _BOTTOM)
     theme.legend(figure, modes, left)
-    limit = _limit(point for row in rows for path in shown for point in _points(row, path).values())
+    limit = _limit(
+        point for row in rows for points in row.points.values() for point in points.values()
+    )
     width = (theme.WIDTH - left - 14 - _GAP * (len(shown) - 1)) / len(shown)
     for place, path in enumerate(shown):
         x = left + place * (width + _GAP)
         axes = theme.axes(figure, x, legend + _HEAD, width, height)
         _frame(axes, rows, path, limit)
         for y, row in enumerate(rows):
-            _marks(axes, y, _points(row, path), modes, limit, 11 / step)
+            _marks(axes, y, row.points.get(path, {}), modes, limit, 11 / step)
         if not place:
             _labels(axes, rows, left)
     return figure
+
+
+def _arranged(found: Sequence[Headline]) -> tuple[list[_Row], list[str]]:
+    """The rows and the panels: one for each path, or a single one without name."""
+    rows = []
+    for one in found:
+        points = {path: _points(one, path) for path in paths(found)}
+        filled = {path: marks for path, marks in points.items() if marks}
+        beside = one.setting or one.table.scenario
+        rows += [_Row(units.metric(one.table.metric), beside, one.table.scenario, filled)] * bool(
+            filled
+        )
+    shown = [path for path in paths(found) if any(path in row.points for row in rows)]
+    if sum(len(row.points) for row in rows) >= _FULL * len(rows) * len(shown):
+        return rows, shown
+    return [
+        _Row(row.metric, f"{row.beside}: {path}", row.scenario, {"": marks})
+        for row in rows
+        for path, marks in row.points.items()
+    ], [""]
 
 
 def _points(row: Headline, path: str) -> dict[str, Point]:
@@ -94,7 +138,7 @@ def _ticks(limit: float) -> list[float]:
     return sorted({half, last})
 
 
-def _frame(axes: Axes, rows: Sequence[Headline], path: str, limit: float) -> None:
+def _frame(axes: Axes, rows: Sequence[_Row], path: str, limit: float) -> None:
     """Axis, shading of the worse side, and what stands above."""
     axes.set_xscale("log")
     axes.set_xlim(1 / limit, limit)
@@ -102,7 +146,7 @@ def _frame(axes: Axes, rows: Sequence[Headline], path: str, limit: float) -> Non
     axes.axvspan(1 / limit, 1, color=SHADE, linewidth=0, zorder=0)
     axes.axvline(1, color=INK, linewidth=1)
     for y in range(1, len(rows)):
-        same = rows[y].table.scenario == rows[y - 1].table.scenario
+        same = rows[y].scenario == rows[y - 1].scenario
         axes.axhline(y - 0.5, color=RULE if same else SOFT, linewidth=0.7)
     ticks = _ticks(limit)
     labels = [f"{step:g}{units.TIMES}" for step in ticks]
@@ -147,12 +191,12 @@ def _marks(
                       markeredgecolor=PAPER, markeredgewidth=0.8)  # fmt: skip
 
 
-def _labels(axes: Axes, rows: Sequence[Headline], left: int) -> None:
+def _labels(axes: Axes, rows: Sequence[_Row], left: int) -> None:
     """The names of the rows: the metric, and below it the setting, or else the scenario."""
     for y, row in enumerate(rows):
         for offset, text, style in (
-            (1, units.metric(row.table.metric), {"va": "bottom"}),
-            (-1, _beside(row), {"va": "top", "color": SOFT, "size": _SMALL}),
+            (1, row.metric, {"va": "bottom"}),
+            (-1, row.beside, {"va": "top", "color": SOFT, "size": _SMALL}),
         ):
             axes.annotate(
                 text, (0, y), (-left + 2, offset), xycoords=("axes fraction", "data"),
@@ -160,10 +204,6 @@ def _labels(axes: Axes, rows: Sequence[Headline], left: int) -> None:
             )  # fmt: skip
 
 
-def _beside(row: Headline) -> str:
-    return row.setting or row.table.scenario
-
-
-def _width(row: Headline) -> int:
+def _width(row: _Row) -> int:
     """The pixels that the name of a row needs."""
-    return round(max(6.9 * len(units.metric(row.table.metric)), 5.9 * len(_beside(row))))
+    return round(max(6.9 * len(row.metric), 5.9 * len(row.beside)))
