@@ -21,6 +21,7 @@ those of ``tests/vm`` all in one, because they share one virtual machine.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,12 @@ import pytest
 from labs import RunningLab, StartLab
 
 _ONE_WORKER = Path(__file__).with_name("vm")
+
+
+def pytest_configure() -> None:
+    """Has programs that tests start take SIGINT, also where the session is a shell's background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
