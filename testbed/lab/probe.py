@@ -37,7 +37,7 @@ def loadable(modules: list[str]) -> set[str]:
     if not Path("/proc/modules").exists() or not shutil.which("modprobe"):
         return set()
     argv = ["modprobe", "--dry-run", "--verbose", "--all", *modules]
-    said = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False).stdout
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
     return insmods(said).intersection(modules)
 
 

@@ -28,6 +28,8 @@ _TUNSETIFF, _IFF_TAP = 0x400454CA, 0x0002
 DEVICE = "probe0"
 """A veth interface for what needs one below it."""
 
+_PATIENCE = 60  # seconds; under software emulation nft alone has taken more than 10
+
 
 class Trial:
     """One child process's trials; they share a pair of veth interfaces."""
@@ -101,7 +103,7 @@ def feed(argv: list[str], text: bytes) -> None:
     Raises:
         OSError: It fails; what it says in its first line.
     """
-    done = subprocess.run(argv, input=text, capture_output=True, timeout=10, check=False)
+    done = subprocess.run(argv, input=text, capture_output=True, timeout=_PATIENCE, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
         raise OSError(said.rpartition("Error: ")[2] or f"exit code {done.returncode}")
