@@ -40,7 +40,8 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests belong into one worker of pytest-xdist."""
+    """Says which tests belong into one worker of pytest-xdist; the longest of them come first."""
+    items.sort(key=lambda item: _ONE_WORKER not in item.path.parents)
     for item in items:
         group = _ONE_WORKER if _ONE_WORKER in item.path.parents else item.path
         item.add_marker(pytest.mark.xdist_group(group.name))
