@@ -1,7 +1,7 @@
 """Fixtures for tests that need running labs.
 
 ``lab`` starts labs of a test's own and ends them with it; ``shared_lab`` starts one lab for each
-set of options and keeps it until the session ends, for tests that leave it as they found it::
+set of options and keeps it until the file is done, for tests that leave it as they found it::
 
     def test_pods_are_there(shared_lab):
         running = shared_lab(cni="bgp", manifests=[DEPLOYMENT])
@@ -77,9 +77,9 @@ def lab() -> Iterator[StartLab]:
         yield _starter(stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_lab() -> Iterator[StartLab]:
-    """As ``lab``, but equal arguments give the same lab, which runs until the session ends."""
+    """As ``lab``, but equal arguments give the same lab, which runs until its file is done."""
     _need_root()
     known: dict[str, RunningLab] = {}
     with ExitStack() as stack:
