@@ -332,7 +332,8 @@ class Proxy(AbstractContextManager["Proxy"]):
         connection.sock = raw if sni is None else _trusting().wrap_socket(raw, server_hostname=sni)
         try:
             method = "GET" if body is None else "POST"
-            connection.request(method, path, body, {"Host": host, **(headers or {})})
+            with suppress(ConnectionError):  # it may answer, and close, before it has read the body
+                connection.request(method, path, body, {"Host": host, **(headers or {})})
             answer = connection.getresponse()
             found = {key.lower(): value for key, value in answer.getheaders()}
             cookies = tuple(v for k, v in answer.getheaders() if k.lower() == "set-cookie")

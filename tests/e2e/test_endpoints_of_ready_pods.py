@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -102,9 +103,14 @@ def condition(lab: RunningLab, name: str) -> dict[str, str]:
     return next(one for one in found if one["type"] == "Ready")
 
 
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_a_server_that_turns_bad_leaves_and_comes_back(running: RunningLab) -> None:
     assert ready(running, "web") == answers(running, "10.96.9.1") == {"http", "other"}
     since = condition(running, "http")["lastTransitionTime"]
+    until(lambda: now() > since, "another second: these times have no parts of it")
     running.exec("default/http", "touch", "/tmp/bad-http")
     until(lambda: ready(running, "web") == {"other"}, "http has left")
     unready = {"ready": False, "serving": False, "terminating": False}

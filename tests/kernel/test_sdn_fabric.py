@@ -17,8 +17,8 @@ from sdnfabric import SdnFabric, sdn_fabric, until
 ETHERTYPE = 0x88B5  # IEEE 802: local experimental
 VXLAN = "8472"
 FLOWS = 8
-PATIENCE = 300
-"""Milliseconds that a path may be interrupted here; on a quiet machine it is some 10."""
+PATIENCE = 3000
+"""Milliseconds that a path may be interrupted on a busy machine; on a quiet one it is some 10."""
 
 
 @pytest.fixture(scope="module", params=["netdev", "system"])
@@ -134,10 +134,19 @@ def test_flows_spread_over_both_spines_and_each_keeps_its_way(fabric: SdnFabric)
     assert least <= 2  # ARP, when the kernel confirms a neighbour
 
 
+def ping(fabric: SdnFabric) -> tuple[Any, Any]:
+    """The counters before and after 10 pings, of which a busy machine has dropped none."""
+    for _ in range(5):
+        starved, before = fabric.starved(), fabric.counters()
+        fabric.say(fabric.at("n1", "ping", "-c10", "-i0.01", "-s1000", address(fabric, "n2")))
+        after = fabric.counters()
+        if fabric.starved() == starved:
+            return before, after
+    pytest.fail("frames are dropped each time")
+
+
 def test_counters_are_what_was_sent(fabric: SdnFabric) -> None:
-    before = fabric.counters()
-    fabric.say(fabric.at("n1", "ping", "-c10", "-i0.01", "-s1000", address(fabric, "n2")))
-    after = fabric.counters()
+    before, after = ping(fabric)
     frame = 14 + 20 + 8 + 1000
 
     def rise(port: str) -> dict[str, int]:
@@ -146,7 +155,7 @@ def test_counters_are_what_was_sent(fabric: SdnFabric) -> None:
     for port in ("l1-eth3", "l1-eth4"):
         found = rise(port)
         arps = found["rx_packets"] - 10
-        assert 0 <= arps <= 2  # the kernel confirms a neighbour now and then
+        assert 0 <= arps <= 6  # each side confirms its neighbour, by at most 3 frames
         assert frame * 10 <= found["rx_bytes"] <= frame * 10 + 60 * arps
         assert found["tx_packets"] >= 10
         assert not any(found[f"{w}_{what}"] for w in ("rx", "tx") for what in ("dropped", "errors"))
