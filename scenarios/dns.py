@@ -28,7 +28,6 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from scenarios import _pods
 from testbed.errors import LabError
@@ -41,7 +40,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.process import Flow
 
@@ -59,7 +57,7 @@ _NAMES = ("cluster", "external", "searched")
 _PATHS = ("direct", "cluster-ip")
 
 
-class DnsLookups:
+class DnsLookups(Scenario):
     """See the module's text."""
 
     summary = "names by cluster DNS: rate and latency of cluster, external and searched names"
@@ -69,13 +67,7 @@ class DnsLookups:
     }
     metrics: tuple[Metric, ...] = (RATE, *PERCENTILES.values(), LOST, *cpu.METRICS)
     needs: tuple[str, ...] = ("dnsperf",)
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every kind of name by both ways."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """The common pods; cluster DNS is the lab's."""

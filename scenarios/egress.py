@@ -24,7 +24,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scenarios import _outside, _pods
 from testbed.measure import cpu, iperf3, tcp
@@ -36,7 +35,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.process import Flow
 
@@ -53,19 +51,13 @@ THROUGHPUT = Metric("throughput", "bit/s", "higher", headline={})
 _PATHS = (_outside.DIRECT, "pod", "gateway")
 
 
-class Egress:
+class Egress(Scenario):
     """See the module's text."""
 
     summary = "from a pod to a host outside: masqueraded or exempt, and by an egress gateway"
     parameters: Mapping[str, Parameter] = {"path": Parameter(_PATHS, one_of(*_PATHS))}
     metrics: tuple[Metric, ...] = (*CONNECTS.values(), *TRIPS.values(), THROUGHPUT, *cpu.METRICS)
     needs: tuple[str, ...] = ("iperf3",)
-    topologies: tuple[str, ...] = ()
-    events = False
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every path."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """The common pods."""

@@ -51,7 +51,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.load import FAILURES, OK, Load, Request
 from testbed.measure.servicelatency import Way
@@ -75,7 +74,7 @@ _STEADY = 0.5  # seconds before the change
 _SERVER = 8080  # netexec's port
 
 
-class EndpointChurn:
+class EndpointChurn(Scenario):
     """See the module's text."""
 
     summary = "failed requests when an endpoint of a Service goes, and comes back"
@@ -86,14 +85,7 @@ class EndpointChurn:
     metrics: tuple[Metric, ...] = (
         LAST_FAILURE, LAST_ANSWER, FIRST_ANSWER, FAILED, *KINDS.values(), DONE,
     )  # fmt: skip
-    needs: tuple[str, ...] = ()
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every change with both kinds of connections."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """The client, three servers on two nodes, and their Service."""

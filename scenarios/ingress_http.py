@@ -67,7 +67,7 @@ def rules(value: Any) -> int:
     return value
 
 
-class IngressHttp:
+class IngressHttp(Scenario):
     """See the module's text."""
 
     summary = "HTTP and HTTPS from outside through an Ingress: rate, latency, phases, rules"
@@ -81,8 +81,6 @@ class IngressHttp:
         RATE, *PERCENTILES.values(), CONNECTED, *PHASES.values(), SIGNATURES, *cpu.METRICS,
     )  # fmt: skip
     needs: tuple[str, ...] = ("h2load", "curl", "openssl", "ip")
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:

@@ -38,7 +38,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.load import OK, Load, Request
 from testbed.measure.servicelatency import Way
@@ -66,7 +65,7 @@ _STEADY, _LIMIT = 0.3, 20.0  # seconds
 _SERVER = 8080  # netexec's port
 
 
-class IngressReload:
+class IngressReload(Scenario):
     """See the module's text."""
 
     summary = "failed requests and latency while endpoints and Ingresses change"
@@ -79,13 +78,7 @@ class IngressReload:
         FAILED, *KINDS.values(), *PERCENTILES.values(), CHANGED, APPLY, DONE,
     )  # fmt: skip
     needs: tuple[str, ...] = ("ip",)
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every change with both kinds of connections, by both paths."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Three servers, a Service without endpoints, and two Ingresses of it."""

@@ -30,7 +30,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.probes import Stream, interruption
 
@@ -84,7 +83,7 @@ def _distances(around: Mapping[str, set[str]], start: str) -> dict[str, int]:
     return found
 
 
-class LinkFailure:
+class LinkFailure(Scenario):
     """See the module's text."""
 
     summary = "how long traffic stops when a leaf-spine link in use fails, and is repaired"
@@ -92,13 +91,7 @@ class LinkFailure:
         "link": Parameter(("near", "far"), one_of("near", "far")),
     }
     metrics: tuple[Metric, ...] = tuple(METRICS.values())
-    needs: tuple[str, ...] = ()
     topologies: tuple[str, ...] = ("leafspine", "sdn")
-    events = False
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every link."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Two pods on the first node, one on the last."""

@@ -47,7 +47,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.load import OK, Load, Request
 from testbed.measure.servicelatency import Way
@@ -75,7 +74,7 @@ LIMIT = 60.0
 _SERVER = 8080  # netexec's port
 
 
-class LoadBalancerFailover:
+class LoadBalancerFailover(Scenario):
     """See the module's text."""
 
     summary = "how long requests fail when the node that answers for their address dies"
@@ -83,12 +82,7 @@ class LoadBalancerFailover:
     metrics: tuple[Metric, ...] = tuple(METRICS.values())
     needs: tuple[str, ...] = ("nft-egress", "ip")
     topologies: tuple[str, ...] = ("single", "leafspine", "twozone", "edge")
-    events = False
     proxied = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Both paths."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """A server on the last node, and its Service."""

@@ -17,11 +17,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from scenarios import _pods
 from testbed.errors import LabError
-from testbed.measure.contract import Cell, LabHandle, Metric, Parameter, Reading, Scenario, product
+from testbed.measure.contract import Cell, LabHandle, Metric, Parameter, Reading, Scenario
 from testbed.measure.events import KINDS, MOST
 from testbed.measure.probes import INTERVAL, Stream, gaps, interruption
 
@@ -40,19 +39,13 @@ HOLE = 0.01
 _STEADY, _LIMIT = 0.1, 10.0  # seconds
 
 
-class Outage:
+class Outage(Scenario):
     """See the module's text."""
 
     summary = "how long traffic stops at each of the campaign's events"
     parameters: Mapping[str, Parameter] = {}
     metrics: tuple[Metric, ...] = (GAP, TIME, LOST, *OF_EVENTS.values())
-    needs: tuple[str, ...] = ()
-    topologies: tuple[str, ...] = ()
     events = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """One."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Two pods on the first node, one on the last."""

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scenarios import _pods
 from testbed.measure import cpu, tcp
-from testbed.measure.contract import Cell, LabHandle, Metric, Parameter, Reading, Scenario, product
+from testbed.measure.contract import Cell, LabHandle, Metric, Parameter, Reading, Scenario
 
 RATE = Metric("connections", "1/s", "higher", headline={})
 PERCENTILES = {
@@ -27,19 +26,12 @@ PERCENTILES = {
 }
 
 
-class PodConnect:
+class PodConnect(Scenario):
     """See the module's text."""
 
     summary = "new TCP connections per second and connect time from pod to pod"
     parameters: Mapping[str, Parameter] = {"path": _pods.PATH}
     metrics: tuple[Metric, ...] = (RATE, *PERCENTILES.values(), *cpu.METRICS)
-    needs: tuple[str, ...] = ()
-    topologies: tuple[str, ...] = ()
-    events = False
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every path."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Two pods on the first node, one on the last."""

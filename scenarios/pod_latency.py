@@ -37,7 +37,7 @@ PERCENTILES = {
 RATE = Metric("transactions", "1/s", "higher")
 
 
-class PodLatency:
+class PodLatency(Scenario):
     """See the module's text."""
 
     summary = "round-trip time of small requests from pod to pod, in percentiles"
@@ -48,8 +48,6 @@ class PodLatency:
     }
     metrics: tuple[Metric, ...] = (*PERCENTILES.values(), RATE, *cpu.METRICS)
     needs: tuple[str, ...] = ("sockperf",)
-    topologies: tuple[str, ...] = ()
-    events = False
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """The generator knows TCP only."""

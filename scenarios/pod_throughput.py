@@ -51,7 +51,7 @@ def rate(value: Any) -> str:
     return text
 
 
-class PodThroughput:
+class PodThroughput(Scenario):
     """See the module's text."""
 
     summary = "bits per second from pod to pod: TCP with 1 and n streams, UDP at a rate"
@@ -65,8 +65,6 @@ class PodThroughput:
     }
     metrics: tuple[Metric, ...] = (THROUGHPUT, RETRANSMITS, LOSS, JITTER, CPU_PER_BIT, *cpu.METRICS)
     needs: tuple[str, ...] = ("iperf3",)
-    topologies: tuple[str, ...] = ()
-    events = False
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """Streams are TCP's and the rate is UDP's: TCP is unlimited, UDP is one stream."""

@@ -29,7 +29,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 
 HEADLINES: Mapping[tuple[str, float], Mapping[str, Any]] = {
@@ -46,7 +45,7 @@ METRICS = {
 RATE = Metric("requests", "1/s", "higher")
 
 
-class ServiceLatency:
+class ServiceLatency(Scenario):
     """See the module's text."""
 
     summary = "first packet, new and kept connections through cluster IP and node port"
@@ -55,14 +54,7 @@ class ServiceLatency:
         "endpoint": Parameter(tuple(_services.OF), one_of(*_services.OF)),
     }
     metrics: tuple[Metric, ...] = (*METRICS.values(), RATE, *cpu.METRICS)
-    needs: tuple[str, ...] = ()
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every way to every endpoint."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Pods on the first and the last node, and Services of them."""

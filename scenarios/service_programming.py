@@ -40,7 +40,6 @@ from testbed.measure.contract import (
     Parameter,
     Reading,
     Scenario,
-    product,
 )
 from testbed.measure.knock import ANY, Knocking
 from testbed.measure.servicelatency import PORT
@@ -63,7 +62,7 @@ NEW = "zz-new"
 """The Service more."""
 
 
-class ServiceProgramming:
+class ServiceProgramming(Scenario):
     """See the module's text."""
 
     summary = "time from a change of Services until packets get through on every node"
@@ -72,14 +71,7 @@ class ServiceProgramming:
         *THROUGH.values(), *APPLIED.values(), *AFTER.values(), *PARTS.values(), RESOLUTION,
         *cpu.METRICS,
     )  # fmt: skip
-    needs: tuple[str, ...] = ()
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every size."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """The pods, and two Services, whose addresses tell where others can be."""

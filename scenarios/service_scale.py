@@ -13,8 +13,8 @@ The report has the slope for each 1,000 Services, its interval, and R², of a st
 all samples of a mode.
 
 **How it is done.** Each size has a lab of its own for each mode, whose Services are made once,
-before the first block (:class:`testbed.measure.optional.Stateful`). So all sizes and modes are
-measured in turns, in an order drawn anew for each block, and no sample waits for Services.
+before the first block (:attr:`~testbed.measure.contract.Scenario.states`). So all sizes and modes
+are measured in turns, in an order drawn anew for each block, and no sample waits for Services.
 
 **What it is not.** The time to program Services (``service-programming``). The real kube-proxy
 makes its lists in an order of its own, in which the Service may be anywhere.
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from scenarios import _pods, _services
 from testbed.measure import cpu, servicelatency
@@ -36,7 +35,6 @@ from testbed.measure.contract import (
     Reading,
     Scenario,
     one_of,
-    product,
 )
 from testbed.measure.servicelatency import PORT, Way
 
@@ -51,7 +49,7 @@ METRICS = {
 }
 
 
-class ServiceScale:
+class ServiceScale(Scenario):
     """See the module's text."""
 
     summary = "latency of new connections through one of 1 to 10,000 Services"
@@ -60,15 +58,8 @@ class ServiceScale:
         "services": _services.SIZES,
     }
     metrics: tuple[Metric, ...] = (*METRICS.values(), *cpu.METRICS)
-    needs: tuple[str, ...] = ()
-    topologies: tuple[str, ...] = ()
-    events = False
     proxied = True
     states: tuple[str, ...] = ("services",)
-
-    def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """Every way at every size."""
-        return product(values)
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Pods on the first and the last node; the Services come later."""

@@ -31,7 +31,6 @@ from testbed.measure.contract import Cell, Reading, scenarios
 from testbed.measure.cpu import Window
 from testbed.measure.events import KINDS
 from testbed.measure.injection import Injection
-from testbed.measure.optional import Stateful
 from testbed.measure.schedule import Slot, Variant, warm_up
 from testbed.measure.session import Session, rows
 from testbed.plan.targets import NEEDS
@@ -90,7 +89,7 @@ def _prepare(points: Sequence[tuple[str, Cell]], lab: Lab, variant: Variant) -> 
     """Puts a lab into the state that its scenario wants of it."""
     for name in dict.fromkeys(name for name, _ in points):
         scenario = scenarios.get(name)
-        if isinstance(scenario, Stateful) and variant.state:
+        if variant.state:
             scenario.prepare(lab, dict(variant.state))
 
 

@@ -14,9 +14,8 @@ from typing import Any
 from testbed import spec as specs
 from testbed.defaults import CNI, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
-from testbed.measure.contract import Cell, Scenario, scenarios
+from testbed.measure.contract import Cell, Scenario, scenarios, state_of
 from testbed.measure.events import KINDS, Event
-from testbed.measure.optional import NO_PROXY, proxied, state_of
 from testbed.measure.schedule import UNIMPAIRED, Variant
 from testbed.objects import Object, parse
 from testbed.objects.source import Origin, Source
@@ -30,6 +29,9 @@ KEYS = (
     "topology", "settings", "impairments", "cni", "proxy", "repeat", "seconds", "seed", "events",
     "scenarios",
 )  # fmt: skip
+NO_PROXY = "none"
+"""The proxy mode that carries no Service."""
+
 PROXY_KEY, FIRST = "proxy", "first"
 """What a scenario says in a campaign file that is measured with the first proxy mode alone."""
 
@@ -134,7 +136,7 @@ class Campaign:
                 where=self.origin.where(("scenarios", name)),
                 hint=f"Say -t {wanted[0]}.",
             )
-        if proxied(scenarios.get(name)) and set(self.proxy) == {NO_PROXY}:
+        if scenarios.get(name).proxied and set(self.proxy) == {NO_PROXY}:
             raise InputError(
                 f"scenario {name} needs a proxy mode",
                 where=self.origin.where(("scenarios", name)),
@@ -142,7 +144,7 @@ class Campaign:
             )
         if name in self.once and variant.proxy != self.proxy[0]:
             return False
-        carried = variant.proxy != NO_PROXY or not proxied(scenarios.get(name))
+        carried = variant.proxy != NO_PROXY or not scenarios.get(name).proxied
         return carried and (not wanted or variant.topology in wanted)
 
 
@@ -237,7 +239,7 @@ def _fitting(campaign: Campaign) -> dict[str, Axes]:
     fits = {n for n, s in every.items() if not s.topologies or set(s.topologies) & given}
     some = {name for name in fits if campaign.events or not every[name].events}
     if set(campaign.proxy) == {NO_PROXY}:
-        some = {name for name in some if not proxied(every[name])}
+        some = {name for name in some if not every[name].proxied}
     return {name: defaults(every[name]) for name in sorted(some)}
 
 

@@ -149,7 +149,7 @@ class Parameter:
 
 
 class Scenario(Protocol):
-    """The contract of a scenario."""
+    """The contract of a scenario; its classes inherit from it what they do not say otherwise."""
 
     summary: str
     """One line for ``testbed bench --help`` and the report."""
@@ -160,21 +160,44 @@ class Scenario(Protocol):
     metrics: tuple[Metric, ...]
     """Every metric that :meth:`run` may yield."""
 
-    needs: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     """Names of the features (``testbed doctor``) that it needs, such as ``iperf3``."""
 
-    topologies: tuple[str, ...]
+    topologies: tuple[str, ...] = ()
     """The topologies that it runs on; empty for every one."""
 
-    events: bool
+    events: bool = False
     """Whether it measures what the campaign's events do, and so needs some."""
 
+    proxied: bool = False
+    """Whether it measures Services: a lab without a proxy mode has nothing for it then. Such labs
+    of a campaign are left out, and a campaign that has no others is refused."""
+
+    states: tuple[str, ...] = ()
+    """Parameters that say what the lab *holds*, which takes long to change (10,000 Services). Each
+    combination of their values has a lab of its own, which :meth:`prepare` puts into that state
+    once, after it has started. So all labs are measured in turns, and no sample waits for a
+    state."""
+
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
-        """The points of the matrix: :func:`product`, less the combinations without a meaning.
+        """The points of the matrix: every combination, or those that have a meaning.
 
         Args:
             values: A sequence of parsed values for every one of ``parameters``.
         """
+        return product(values)
+
+    def prepare(self, lab: LabHandle, state: Cell) -> None:
+        """Puts a lab that has just started into a state.
+
+        Args:
+            lab: The lab; no other scenario measures in it.
+            state: The parameters of :attr:`states` with their values.
+
+        Raises:
+            LabError: The lab could not be put into it.
+        """
+        return
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """The pods that it needs, as Kubernetes YAML; scenarios may ask for the same pods.
@@ -213,6 +236,11 @@ def headlines(names: Iterable[str]) -> dict[str, dict[str, Mapping[str, Any]]]:
         }
         for name in names
     }
+
+
+def state_of(scenario: Scenario, cell: Cell) -> tuple[tuple[str, object], ...]:
+    """The part of a cell that is a state of the lab, as names and values; empty for none."""
+    return tuple((name, cell[name]) for name in scenario.states)
 
 
 def product(values: Mapping[str, Sequence[Any]]) -> list[Cell]:

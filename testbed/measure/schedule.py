@@ -29,7 +29,7 @@ class Variant:
         proxy: Name of the proxy mode.
         impairment: The settings that impair it, ``delay=20ms loss=1%``, or ``none``.
         state: What it holds for the only scenario that is measured in it, as parameters with their
-            values (:class:`testbed.measure.optional.Stateful`); empty for nothing.
+            values (:class:`testbed.measure.contract.Scenario.states`); empty for nothing.
     """
 
     topology: str

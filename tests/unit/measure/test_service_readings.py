@@ -15,7 +15,6 @@ from testbed.measure import campaign as campaigns
 from testbed.measure import campaignfile, knock, load, servicelatency, session
 from testbed.measure.contract import scenarios
 from testbed.measure.load import Request
-from testbed.measure.optional import Stateful, proxied
 
 LOAD = """asking
 1000000000 1001000000 ok web-1
@@ -158,10 +157,10 @@ def test_services_without_a_proxy_mode_are_refused(text: str, message: str) -> N
 
 
 def test_which_scenarios_need_a_proxy_mode() -> None:
-    found = {name for name in scenarios.names() if proxied(scenarios.get(name))}
+    found = {name for name in scenarios.names() if scenarios.get(name).proxied}
     assert found >= {"service-latency", "service-scale", "service-programming", "endpoint-churn"}
     assert not found & {"pod-latency", "pod-connect", "pod-throughput", "outage", "link-failure"}
-    assert isinstance(scenarios.get("service-scale"), Stateful)
+    assert scenarios.get("service-scale").states == ("services",)
 
 
 def test_the_campaign_of_services_is_one() -> None:
