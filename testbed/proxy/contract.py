@@ -114,8 +114,9 @@ class ProxyMode(Protocol):
     settings: Mapping[str, str]
     """Its own ``--set`` keys with their defaults (common ones: :mod:`testbed.proxy.options`)."""
 
-    # ``primary_node_ports = True`` on a mode says that node ports are at a node's first address
-    # only, unless ``nodeport_addresses`` says otherwise; so are health check node ports.
+    primary_node_ports: bool = False
+    """Whether node ports, also those of health checks, are at a node's first address only, unless
+    ``nodeport_addresses`` says otherwise."""
 
     def check(self, settings: Mapping[str, str]) -> None:
         """Refuses values of settings that mean nothing.
@@ -167,11 +168,36 @@ class ProxyMode(Protocol):
         """
 
 
+class NoRules:
+    """What a mode inherits that loads nothing: it has no fragments and no steps."""
+
+    primary_node_ports = False
+
+    def service(
+        self, node: ProxyNode, name: ServicePortName, info: ServicePortInfo, chosen: Categorized
+    ) -> None:
+        """Nothing."""
+
+    def full(self, node: ProxyNode, fragments: Mapping[ServicePortName, None]) -> tuple[Step, ...]:
+        """Nothing."""
+        return ()
+
+    def change(
+        self,
+        node: ProxyNode,
+        fragments: Mapping[ServicePortName, None],
+        old: Mapping[ServicePortName, None],
+        new: Mapping[ServicePortName, None],
+    ) -> tuple[Step, ...]:
+        """Nothing."""
+        return ()
+
+
 @runtime_checkable
 class RunsProgram(Protocol):
     """What a mode has besides, if a program on the nodes does the work and not the lab.
 
-    Such a mode has no fragments and no steps, and forgets no connections itself.
+    Such a mode is one of :class:`NoRules`, and forgets no connections itself.
     """
 
     component: str

@@ -81,7 +81,7 @@ def addresses(mode: ProxyMode, node: ProxyNode) -> tuple[str, ...]:
     """Where a node listens: at the addresses of its node ports (``--nodeport-addresses``)."""
     ranges = options.ranges({"nodeport_addresses": "", **node.settings})
     if not ranges:
-        primary = getattr(mode, "primary_node_ports", False)
+        primary = mode.primary_node_ports
         return node.addresses[:1] if primary else (EVERYWHERE,)
     if any(network.prefixlen == 0 for network in ranges):
         return (EVERYWHERE,)

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from testbed import kubeconfig
-from testbed.cluster.categorize import Categorized
-from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
 from testbed.errors import unknown
 from testbed.plan.model import Daemon, File, NamespacePlan
 from testbed.proxy import options
-from testbed.proxy.contract import ProxyNode, Step
+from testbed.proxy.contract import NoRules, ProxyNode
 from testbed.proxy.kubeproxy import PROGRAM, BackEnd, configuration
 
 
-class KubeProxyMode:
+class KubeProxyMode(NoRules):
     """The contract's parts, for one back end.
 
     Attributes:
@@ -70,22 +68,3 @@ class KubeProxyMode:
         )
         daemon = Daemon(PROGRAM, (PROGRAM, f"--config={config}"))
         return NamespacePlan(files=files, daemons=(daemon,))
-
-    def service(
-        self, node: ProxyNode, name: ServicePortName, info: ServicePortInfo, chosen: Categorized
-    ) -> None:
-        """Nothing: kube-proxy is told by the API."""
-
-    def full(self, node: ProxyNode, fragments: Mapping[ServicePortName, None]) -> tuple[Step, ...]:
-        """Nothing."""
-        return ()
-
-    def change(
-        self,
-        node: ProxyNode,
-        fragments: Mapping[ServicePortName, None],
-        old: Mapping[ServicePortName, None],
-        new: Mapping[ServicePortName, None],
-    ) -> tuple[Step, ...]:
-        """Nothing."""
-        return ()

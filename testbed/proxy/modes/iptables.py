@@ -53,7 +53,7 @@ _OPTIONAL = re.compile(f"{OPTIONAL}[^{OPTIONAL}]*{OPTIONAL}")
 Fragments = Mapping[ServicePortName, Fragment]
 
 
-class IptablesMode:
+class IptablesMode(ProxyMode):
     """The contract's parts; see the module for what they mean together."""
 
     summary = "kube-proxy's rules of iptables"

@@ -49,7 +49,7 @@ _SYSCTLS = (
 )
 
 
-class IpvsMode:
+class IpvsMode(ProxyMode):
     """The contract's parts; see the module for what they mean together."""
 
     summary = "kube-proxy's ipvs mode: virtual servers of the kernel"

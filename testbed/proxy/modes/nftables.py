@@ -41,7 +41,7 @@ CHUNK = 250
 """Ports of a transaction of a full load."""
 
 
-class NftablesMode:
+class NftablesMode(ProxyMode):
     """See the module's text."""
 
     summary = "kube-proxy's nftables mode"

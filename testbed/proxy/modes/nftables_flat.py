@@ -41,7 +41,7 @@ CHUNK = 1000
 _NUMBERS = 1 << 30  # of endpoints with affinity; above it bits that mark them as no tc class
 
 
-class NftablesFlatMode:
+class NftablesFlatMode(ProxyMode):
     """See the module's text."""
 
     summary = "nftables with no chain and no set per Service"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from testbed.cluster.categorize import Categorized
-from testbed.cluster.serviceview import ServicePortInfo, ServicePortName
-from testbed.proxy.contract import ProxyMode, ProxyNode, Step
+from testbed.proxy.contract import NoRules, ProxyMode
 
 
-class NoneMode:
+class NoneMode(NoRules):
     """Programs nothing."""
 
     summary = "no Services"
@@ -18,25 +16,6 @@ class NoneMode:
 
     def check(self, settings: Mapping[str, str]) -> None:
         """There are none."""
-
-    def service(
-        self, node: ProxyNode, name: ServicePortName, info: ServicePortInfo, chosen: Categorized
-    ) -> None:
-        """Nothing is needed."""
-
-    def full(self, node: ProxyNode, fragments: Mapping[ServicePortName, None]) -> tuple[Step, ...]:
-        """Nothing."""
-        return ()
-
-    def change(
-        self,
-        node: ProxyNode,
-        fragments: Mapping[ServicePortName, None],
-        old: Mapping[ServicePortName, None],
-        new: Mapping[ServicePortName, None],
-    ) -> tuple[Step, ...]:
-        """Nothing."""
-        return ()
 
 
 mode: ProxyMode = NoneMode()

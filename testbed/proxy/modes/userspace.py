@@ -52,7 +52,7 @@ class Fragment:
 Fragments = Mapping[ServicePortName, Fragment]
 
 
-class UserspaceMode:
+class UserspaceMode(ProxyMode):
     """The contract's parts; see the module for what they mean together."""
 
     summary = "kube-proxy's first mode: a process on each node relays all bytes"
