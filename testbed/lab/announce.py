@@ -21,6 +21,11 @@ ARP = 0x0806
 PACKET = struct.Struct("!HHBBH6s4s6s4s")
 """Hardware, protocol, their lengths, operation; sender's MAC and address, target's."""
 
+AGAIN, TIMES = 1.1, 5
+"""How often one says where an address is that has moved, and seconds in between. Linux believes no
+news of a neighbour within a second of the last (``locktime``); MetalLB does the same for five
+seconds (``internal/layer2/announcer.go``)."""
+
 _BROADCAST = b"\xff" * 6
 
 

@@ -4,9 +4,8 @@ Which node is the gateway is part of the plan (:mod:`testbed.plan.egressgateway`
 changes the plan, and the lab carries the difference out, as it does for an object. The nodes watch
 each other (:mod:`testbed.lab.watch`) as long as there is a policy.
 
-A node that gets an address says so to everybody on its link (gratuitous ARP), at once and then for
-some seconds more: Linux believes no news of a neighbour within a second of the last
-(``locktime``).
+A node that gets an address says so to everybody on its link (gratuitous ARP), at once and then some
+times more (:data:`testbed.lab.announce.TIMES`).
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from testbed.lab.rounds import Rounds
 from testbed.lab.watch import Watch
 from testbed.plan.model import Address, NamespacePlan, Plan
 
-_AGAIN = 1.1  # seconds from one announcement to the next
-_TIMES = 5
 _NAME = "egress gateways"
 
 
@@ -89,13 +86,13 @@ class EgressGateways:
             self._repair(frozenset(node.name for node in self._nodes) - self._watch.alive)
 
     def _announce(self, fresh: Mapping[Node, frozenset[Address]]) -> None:
-        for _ in range(_TIMES):
+        for _ in range(announce.TIMES):
             for node, some in fresh.items():
                 for item in some & _addresses(self._plan, node):
                     with contextlib.suppress(OSError):  # the link is down: nobody hears it
                         say = partial(announce.say, {item.device: item.address})
                         self._executor.within(node.namespace, say)
-            threading.Event().wait(_AGAIN)
+            threading.Event().wait(announce.AGAIN)
 
 
 def _addresses(plan: Plan, node: Node) -> frozenset[Address]:

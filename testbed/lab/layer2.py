@@ -2,9 +2,7 @@
 
 One thread serves the packet sockets of all nodes. The nodes watch each other
 (:mod:`testbed.lab.watch`) as long as there is an address to answer for. A node that takes an
-address over tells everybody, at once and then for five seconds more (MetalLB's
-``internal/layer2/announcer.go``): Linux believes no news of a neighbour within a second of the last
-(``locktime``).
+address over tells everybody, at once and then some times more (:data:`testbed.lab.announce.TIMES`).
 
 A node that dies is noticed after :data:`testbed.lab.members.DEAD_AFTER` seconds.
 """
@@ -20,13 +18,14 @@ from time import monotonic
 
 from testbed.cluster.announcers import answering
 from testbed.cluster.model import Cluster
+from testbed.errors import LabError
+from testbed.lab.announce import AGAIN, TIMES
 from testbed.lab.arp import Responder, packed
 from testbed.lab.executor import Executor
 from testbed.lab.watch import Watch
 from testbed.plan.loadbalancer import protocol
 
-_AGAIN = 1.1  # seconds from one announcement to the next
-_TIMES = 5
+_PATIENCE = 30  # seconds; it takes milliseconds
 
 
 class Layer2:
@@ -54,7 +53,7 @@ class Layer2:
         """Has nodes answer for these addresses, and waits until they do.
 
         Raises:
-            LabError: A node has no such device.
+            LabError: A node has no such device, or the answers do not change.
         """
         if not eligible and not self._responders:
             return  # nothing to be done, and no thread for it
@@ -64,7 +63,8 @@ class Layer2:
         if not self._responders:
             self._start()
         self._wake()
-        self._settled.wait()
+        if not self._settled.wait(_PATIENCE):
+            raise LabError("layer 2: nodes do not answer for what they shall (see the lab's log)")
 
     def _wake(self) -> None:
         os.eventfd_write(self._waker, 1)
@@ -107,7 +107,7 @@ class Layer2:
             had = responder.addresses if name not in alive or name in self._alive else frozenset()
             fresh, responder.addresses = mine - had, mine  # who is back says all again
             now = monotonic()
-            self._announcing += [(now, _TIMES, name, address) for address in sorted(fresh)]
+            self._announcing += [(now, TIMES, name, address) for address in sorted(fresh)]
         self._alive = alive
         self._say_again(monotonic())
 
@@ -120,4 +120,4 @@ class Layer2:
             if address in responder.addresses:
                 responder.announce([address])
                 if times > 1:
-                    self._announcing.append((now + _AGAIN, times - 1, name, address))
+                    self._announcing.append((now + AGAIN, times - 1, name, address))
