@@ -70,6 +70,10 @@ MODES = f"Known: {', '.join(modes.names())}."
 PROXIES = ", ".join(proxies.names())
 ERRORS: list[tuple[dict[str, Any], str]] = [
     (
+        {"chosen": {"lb": "arp"}},
+        "--set: lb: unknown protocol 'arp'\n  Known: bgp, l2, none.",
+    ),
+    (
         {"cni": "vxlam"},
         f"--cni: unknown CNI mode 'vxlam'\n  Did you mean 'vxlan'? {MODES}",
     ),
@@ -138,3 +142,8 @@ def test_texts_that_are_no_settings(texts: list[str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_settings(texts)
     assert str(caught.value) == message
+
+
+def test_load_balancers_by_bgp_want_routers() -> None:
+    with pytest.raises(InputError, match="node n1 of single has no router with an AS number"):
+        resolved(chosen={"lb": "bgp"}).plan  # noqa: B018
