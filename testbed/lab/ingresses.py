@@ -12,7 +12,6 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -22,8 +21,9 @@ from testbed.errors import LabError
 from testbed.ingress import addon
 from testbed.lab.apiserver import ApiServer
 from testbed.lab.executor import Executor
-from testbed.lab.kubelet import Key, PodRuntime
+from testbed.lab.kubelet import Key
 from testbed.lab.ledger import Ledger
+from testbed.lab.state import State
 
 PATIENCE = 60.0
 """Seconds that all controllers have; 10,000 paths of one host take some ten."""
@@ -41,32 +41,19 @@ class Ingresses:
         executor: Enters namespaces.
         ledger: The versions of the lab's objects.
         api: What tells them.
-        pods: The containers of all pods.
-
-    Attributes:
-        served: Namespace and name of the Ingresses that a controller serves.
+        state: The lab's, which is told what they serve.
     """
 
-    def __init__(
-        self,
-        executor: Executor,
-        ledger: Ledger,
-        api: ApiServer,
-        pods: Callable[[], Mapping[Key, PodRuntime]],
-    ) -> None:
-        self._executor, self._ledger, self._api, self._pods = executor, ledger, api, pods
-        self.served: frozenset[Key] = frozenset()
+    def __init__(self, executor: Executor, ledger: Ledger, api: ApiServer, state: State) -> None:
+        self._executor, self._ledger, self._api, self._state = executor, ledger, api, state
 
-    def addresses(self, cluster: Cluster, key: Key) -> tuple[str, ...]:
-        """Where an Ingress is reached; nothing if nobody serves it."""
-        return addon.addresses(cluster) if key in self.served else ()
-
-    def flush(self, cluster: Cluster) -> None:
+    def flush(self) -> None:
         """Waits until every controller that is ready serves what there is now.
 
         Raises:
             LabError: One does not in time, or its proxy refuses its files.
         """
+        cluster = self._state.spec.cluster
         if not addon.wanted(cluster):
             return
         path = f"/served?{urlencode(self._ledger.latest(WATCHED))}"
@@ -83,8 +70,8 @@ class Ingresses:
                 )
 
     def _note(self, served: frozenset[Key]) -> None:
-        if served != self.served:
-            self.served = served
+        if served != self._state.served:
+            self._state.served = served
             self._api.notify()
 
     def _ready(self, cluster: Cluster) -> list[Key]:
@@ -93,7 +80,7 @@ class Ingresses:
         wanted = addon.labels(one).items()
         return [
             key
-            for key, pod in self._pods().items()
+            for key, pod in dict(self._state.kubelet.pods).items()
             if key[0] == one.namespace and wanted <= pod.bound.pod.metadata.labels.items()
             and pod.ready
         ]  # fmt: skip
@@ -103,7 +90,7 @@ class Ingresses:
         while time.monotonic() < end:
             with suppress(OSError, http.client.HTTPException):
                 return self._get(key, path, end - time.monotonic())
-            pod = self._pods().get(key)
+            pod = self._state.kubelet.pods.get(key)
             if pod is None or not pod.ready:
                 return None
             time.sleep(_AGAIN)

@@ -6,32 +6,29 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from testbed import cluster as clusters
 from testbed import spec as specs
-from testbed.cluster.discovery import Discovery
 from testbed.cluster.model import BoundPod
 from testbed.dns import addon
 from testbed.errors import LabError
-from testbed.lab import announce, apiserver, controller, hosts, nodeinfo, programs, status, words
+from testbed.lab import announce, apiserver, controller, hosts, programs, words
 from testbed.lab.apiserver import ApiServer
-from testbed.lab.births import Births
 from testbed.lab.egress import EgressGateways
 from testbed.lab.entries import Entries
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.faults import Faults
 from testbed.lab.ingresses import Ingresses
-from testbed.lab.kubelet import Key, Kubelet, PodRuntime
+from testbed.lab.kubelet import Key, PodRuntime
 from testbed.lab.kubeproxies import KubeProxies
 from testbed.lab.ledger import Ledger
 from testbed.lab.loadbalancers import LoadBalancers
 from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
 from testbed.lab.proxies import Proxies
-from testbed.lab.services import PLURALS, Services
+from testbed.lab.state import State, now
 from testbed.lab.view import LabView
 from testbed.lab.watch import Watch
 from testbed.objects import Object
@@ -58,38 +55,27 @@ class Lab:
         spec: What it shall be.
 
     Attributes:
-        spec: What it is to be now; ``apply`` and ``delete`` change it.
-        kubelet: The pods' processes.
+        state: What it is now.
         entries: The ways into pods and hosts, once the lab is built.
         faults: What of it has failed, once it is built.
-        services: Its Services' endpoints.
-        born: When it was made.
-        leaving: Pods that are being ended, since when, and their containers.
         ledger: The versions of its objects.
         api: Its Kubernetes API.
-        ingresses: What its ingress controllers serve.
     """
 
     def __init__(self, name: str, spec: Spec) -> None:
-        self.name, self.spec = name, spec
-        self.kubelet = Kubelet()
+        self.name, self.state = name, State(spec)
         self._executor = Executor()
         self._changing = threading.Lock()
         self._plan = Plan()
-        self.born = _now()
-        self._births = Births(self.born)
-        self.services = Services(_now)
-        self.leaving: dict[Key, tuple[str, PodRuntime]] = {}
-        self.ledger = Ledger(LabView(self))
+        self._view = LabView(self.state)
+        self.ledger = Ledger(self._view)
         self.api = ApiServer(self.ledger)
-        self.kubelet.listener = self._told
+        self.state.kubelet.listener = self._services_changed
         self._proxies = self._make_proxies()
         self._kube_proxies: KubeProxies | None = None
-        self.ingresses = Ingresses(
-            self._executor, self.ledger, self.api, lambda: dict(self.kubelet.pods)
-        )
+        self._ingresses = Ingresses(self._executor, self.ledger, self.api, self.state)
         cluster, watch = spec.cluster, Watch(self._executor, spec.cluster.nodes)
-        self._load_balancers = LoadBalancers(cluster, self._executor, self._discover, watch)
+        self._load_balancers = LoadBalancers(cluster, self._executor, self.state.discover, watch)
         self._egress = EgressGateways(self._executor, watch, cluster.nodes, self._without)
 
     def bring_up(self, progress: Callable[[str], None]) -> None:
@@ -98,33 +84,34 @@ class Lab:
         Raises:
             LabError: The kernel refuses something, or a daemon does not start.
         """
+        spec = self.state.spec
         progress("fabric")
-        private = hosts.prepare(self.spec.plan)
-        fabric = Fabric(self.spec.topology, private)
-        self.entries = Entries(self._executor, self.kubelet, fabric, self._resolv_conf)
+        private = hosts.prepare(spec.plan)
+        fabric = Fabric(spec.topology, private)
+        self.entries = Entries(self._executor, self.state.kubelet, fabric, self._resolv_conf)
         known = self._executor.namespaces
         known[FABRIC] = NetNs(FABRIC, os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
-        for host in self.spec.topology.hosts:
+        for host in spec.topology.hosts:
             name = f"{host.role}/{host.name}"
             known[name] = NetNs(name, fabric.hosts[host.name].net)
-        progress(f"network of {len(self.spec.cluster.pods)} pods")
-        self._enact(self.spec)
+        progress(f"network of {len(spec.cluster.pods)} pods")
+        self._enact(spec)
         progress("daemons")
-        nodes = [node.namespace for node in self.spec.cluster.nodes]
+        nodes = [node.namespace for node in spec.cluster.nodes]
         for door in apiserver.doors(self._executor, nodes):
             self.api.add(door)
         self.api.start()  # daemons may ask it
         daemons = hosts.Daemons(fabric)
-        daemons.start(self.spec.plan)
+        daemons.start(spec.plan)
         self._kube_proxies = KubeProxies(self._executor, self.ledger, self.api, daemons)
-        if self.spec.topology.openvswitches:
+        if spec.topology.openvswitches:
             controller.settle(CONTROLLER)  # wait() says what is wrong if it does not
-            announce.hosts(self.spec.topology, self._executor)
-        self.faults = Faults(self.spec.topology, lambda: self._plan, self._executor, daemons)
+            announce.hosts(spec.topology, self._executor)
+        self.faults = Faults(spec.topology, lambda: self._plan, self._executor, daemons)
 
     def _resolv_conf(self, bound: BoundPod) -> str:
         """The text of a pod's ``/etc/resolv.conf``."""
-        return addon.resolv_conf(self.spec.cluster, bound).text
+        return addon.resolv_conf(self.state.spec.cluster, bound).text
 
     def settle(self, seconds: float) -> list[str]:
         """Waits until the lab is as it should be after a repair; what is not, if time is over.
@@ -142,27 +129,27 @@ class Lab:
 
     def ports(self) -> list[dict[str, Any]]:
         """The counters of both ends of every link (:mod:`testbed.lab.ports`)."""
-        return ports(self.spec.topology, self._executor)
+        return ports(self.state.spec.topology, self._executor)
 
     def wait(self, seconds: float, silence: float = 0.0) -> list[str]:
         """Waits for routes and pods; what is not as it should be when the time is over.
 
         With ``silence`` no route must have come or gone for so many seconds.
         """
-        expected = build.expects(self.spec.cluster, self.spec.mode)
+        expected = build.expects(self.state.spec.cluster, self.state.spec.mode)
         missing = self._executor.wait_for_routes(expected, seconds, silence)
         problems = [
             f"{name} has no route to {', '.join(routes)} (see `testbed exec {name} -- vtysh -c "
             "'show bgp summary'`)"
             for name, routes in missing.items()
         ]
-        if self.spec.topology.openvswitches:
+        if self.state.spec.topology.openvswitches:
             problems += controller.settle(seconds)
-        problems += [words.not_ready(pod) for pod in self.kubelet.wait_ready(seconds)]
+        problems += [words.not_ready(pod) for pod in self.state.kubelet.wait_ready(seconds)]
         self._flush()
         self._egress.start()
         try:
-            self.ingresses.flush(self.spec.cluster)
+            self._ingresses.flush()
         except LabError as error:
             problems.append(str(error))
         return problems
@@ -176,9 +163,9 @@ class Lab:
         """
         with self._changing:
             given = list(objects)
-            before = self.spec.cluster
-            started = self._enact(self.spec.with_cluster(specs.apply(before, given)))
-            after = self.spec.cluster
+            before = self.state.spec.cluster
+            started = self._enact(self.state.spec.with_cluster(specs.apply(before, given)))
+            after = self.state.spec.cluster
         self._settle(started)
         return [f"{words.title(item)} {words.verb(before, after, item)}" for item in given]
 
@@ -190,16 +177,17 @@ class Lab:
             LabError: The kernel refuses something.
         """
         with self._changing:
-            started = self._enact(self.spec.with_cluster(clusters.delete(self.spec.cluster, keys)))
+            spec = self.state.spec
+            started = self._enact(spec.with_cluster(clusters.delete(spec.cluster, keys)))
         self._settle(started)
         return [f'{words.resource(kind)} "{name}" deleted' for kind, _, name in keys]
 
     def _settle(self, started: list[PodRuntime]) -> None:
         """Waits for the probes of new pods, and until the proxies know what became of them."""
         if any(pod.open for pod in started):
-            self.kubelet.wait_settled(started, SETTLE)
+            self.state.kubelet.wait_settled(started, SETTLE)
             self._flush()
-        self.ingresses.flush(self.spec.cluster)
+        self._ingresses.flush()
 
     def _enact(self, new: Spec) -> list[PodRuntime]:
         """Makes the lab what ``new`` says: pods that go are ended first, new ones started last.
@@ -207,51 +195,55 @@ class Lab:
         Returns:
             The pods that were started.
         """
-        old_pods, plan = self.kubelet.pods, new.plan
-        pods = new.cluster.pods
+        state, pods = self.state, new.cluster.pods
+        kubelet, old_pods = state.kubelet, state.kubelet.pods
         gone = [
             key
             for key, running in old_pods.items()
             if key not in pods or not _same(running.bound, pods[key])
         ]
-        self.leaving = {key: (_now(), old_pods[key]) for key in gone}
-        self.kubelet.leave(gone)
-        self.kubelet.notify()
+        state.leaving = {key: (now(), old_pods[key]) for key in gone}
+        kubelet.leave(gone)
+        kubelet.notify()
         self.ledger.record("pods")  # that they are being ended
-        self.services_changed()
-        self.kubelet.stop(gone)
+        self._services_changed()
+        kubelet.stop(gone)
         for key in gone:
             self.entries.forget(f"pod/{key[0]}/{key[1]}")
-        change = diff(self._plan, plan)
-        self._executor.apply(change)
-        self._egress.enacted(plan, new.cluster)
-        fresh = [pod for key, pod in pods.items() if key not in self.kubelet.pods]
-        births = self._births.with_cluster(new.cluster, fresh, _now())
-        self._births = self._births.and_of(births)  # somebody may still look at the old ones
-        self._plan, self.spec, self.leaving = plan, new, {}
-        self._births = births
-        for key, running in self.kubelet.pods.items():
+        self._carry_out(new)
+        fresh = [pod for key, pod in pods.items() if key not in kubelet.pods]
+        births = state.births.with_cluster(new.cluster, fresh, now())
+        state.births = state.births.and_of(births)  # somebody may still look at the old ones
+        state.spec, state.leaving = new, {}
+        state.births = births
+        for key, running in kubelet.pods.items():
             running.bound = pods[key]
         started = [self._runtime(pod) for pod in fresh]
-        self.kubelet.start(started)
-        self._discover()
+        kubelet.start(started)
+        state.discover()
         self.api.notify()
         self._flush()
         return started
 
+    def _carry_out(self, new: Spec) -> None:
+        """Makes the kernel what a spec plans."""
+        self._executor.apply(diff(self._plan, new.plan))
+        self._plan = new.plan
+        self._egress.enacted(new.plan, new.cluster)
+
     def _without(self, dead: frozenset[str]) -> None:
         """Has other nodes do what these nodes did, as far as that is planned."""
         with self._changing:
-            if dead == self.spec.cluster.dead:
-                return
-            new = self.spec.with_cluster(replace(self.spec.cluster, dead=dead))
-            self._executor.apply(diff(self._plan, new.plan))
-            self._plan, self.spec = new.plan, new
-            self._egress.enacted(new.plan, new.cluster)
+            old = self.state.spec
+            if dead != old.cluster.dead:
+                new = old.with_cluster(replace(old.cluster, dead=dead))
+                self._carry_out(new)
+                self.state.spec = new
 
     def _make_proxies(self) -> Proxies:
-        programs = self.spec.programs() if self.spec.proxy_mode.needs else {}
-        return Proxies(programs, self._executor, self._discover)
+        spec = self.state.spec
+        programs = spec.programs() if spec.proxy_mode.needs else {}
+        return Proxies(programs, self._executor, self.state.discover)
 
     def _flush(self) -> None:
         """Waits until proxies and load balancers have done what the Services ask for now."""
@@ -260,34 +252,21 @@ class Lab:
         if self._kube_proxies is not None:
             self._kube_proxies.flush()
 
-    def _discover(self) -> Discovery:
-        """The Services and their endpoints as they are now."""
-        return self.services.update(self.spec.cluster, self._runtimes())
-
-    def _runtimes(self) -> dict[Key, PodRuntime]:
-        """The containers of all pods that run, also of those that are being ended."""
-        leaving = {key: runtime for key, (_, runtime) in self.leaving.items()}
-        return leaving | dict(self.kubelet.pods)
-
-    def services_changed(self) -> None:
-        """To be called when endpoints may have changed; the proxies look at them soon."""
+    def _services_changed(self) -> None:
+        """Endpoints may have changed; the proxies look at them soon."""
         self._proxies.wake()
         self.api.notify()
         self._load_balancers.wake()
 
-    def _told(self) -> None:
-        """A container's state has changed."""
-        self.services_changed()
-
     def _runtime(self, bound: BoundPod) -> PodRuntime:
-        node = self.spec.cluster.node(bound.node).namespace
+        node = self.state.spec.cluster.node(bound.node).namespace
         return PodRuntime(
             bound,
-            programs.of_pod(bound, self._pod(bound.key)),
+            programs.of_pod(bound, self._view.pod(bound.key)),
             lambda: self.entries.namespaces(bound.namespace),
-            self.kubelet.notify,
+            self.state.kubelet.notify,
             lambda: self.entries.netns(node),
-            self.kubelet.site,
+            self.state.kubelet.site,
         )
 
     def processes(self) -> dict[str, dict[str, int]]:
@@ -297,7 +276,7 @@ class Lab:
         """
         found = {
             "/".join(key): {c.program.name: c.pid for c in pod.containers if c.pid is not None}
-            for key, pod in list(self.kubelet.pods.items())
+            for key, pod in list(self.state.kubelet.pods.items())
         }
         return {name: processes for name, processes in found.items() if processes}
 
@@ -309,64 +288,6 @@ class Lab:
         """
         path = self.entries.program(key, container).log
         return path.read_text(errors="replace") if path.exists() else ""
-
-    def created(self, key: Key, kind: str = "Pod") -> str:
-        """When an object was made; of a pod or another kind that does not come with the lab."""
-        return self._births.created(kind, key)
-
-    def _uid(self, pod: Key) -> str:
-        return status.uid("Pod", *pod, self.created(pod))
-
-    def _pod(self, key: Key) -> dict[str, Any]:
-        cluster = self.spec.cluster
-        bound, runtime = cluster.pods[key], self.kubelet.pods.get(key)
-        return status.pod(cluster, bound, runtime, self.created(key), self.owner_uid(bound))
-
-    def owner_uid(self, bound: BoundPod) -> str:
-        """The UID of the Deployment that a pod belongs to; empty if it belongs to none."""
-        if bound.owner is None:
-            return ""
-        namespace = bound.key[0]
-        created = self.created((namespace, bound.owner), "Deployment")
-        return status.uid("Deployment", namespace, bound.owner, created)
-
-    def objects(self, plural: str) -> list[dict[str, Any]]:
-        """All objects of a kind, with status.
-
-        Args:
-            plural: ``pods``, ``nodes``, ``namespaces``, ``deployments``, ``services``,
-                ``endpoints``, ``endpointslices`` or one of :data:`testbed.lab.status.KEPT`.
-        """
-        cluster = self.spec.cluster
-        if plural in PLURALS:
-            return self.services.objects(plural, cluster, self._runtimes(), self._uid)
-        if plural == "pods":
-            return [self._pod(key) for key in cluster.pods]
-        if plural == "nodes":
-            return [status.node(cluster, n, self.born, nodeinfo.info()) for n in cluster.nodes]
-        if plural == "namespaces":
-            return [
-                status.namespace(item.manifest, self.created(("", name), "Namespace"))
-                for name, item in cluster.namespaces.items()
-            ]
-        if plural in status.KEPT:
-            kept = status.kept(cluster, plural)
-            at = self.ingresses.addresses
-            return [
-                status.as_kept(o, self.created(key, o.kind), at(cluster, key))
-                for key, o in kept.items()
-            ]
-        owned: dict[tuple[str, str | None], list[PodRuntime]] = {}
-        for runtime in list(self.kubelet.pods.values()):
-            owned.setdefault((runtime.bound.key[0], runtime.bound.owner), []).append(runtime)
-        return [
-            status.deployment(item, owned.get(key, []), self.created(key, "Deployment"))
-            for key, item in cluster.deployments.items()
-        ]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _same(running: BoundPod, wanted: BoundPod) -> bool:

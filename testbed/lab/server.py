@@ -26,7 +26,7 @@ Answer = tuple[Any, list[int]]
 
 
 def _info(lab: Lab) -> Answer:
-    spec = lab.spec
+    spec = lab.state.spec
     return {
         "name": lab.name,
         "topology": spec.topology.name,

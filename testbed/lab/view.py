@@ -1,4 +1,4 @@
-"""The lab as its ledger sees it: what its objects are made of, and the objects.
+"""A lab's state as Kubernetes' objects: what its ledger keeps the versions of.
 
 Pods are the many, and change one by one: each is made anew only if it, or the state of one of its
 containers, has changed. The objects of the other kinds are made all at once, when the cluster has
@@ -8,14 +8,15 @@ changed, or (where they depend on pods) any container's state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from testbed.lab import status
+from testbed.cluster.model import BoundPod
+from testbed.ingress import addon
+from testbed.lab import nodeinfo, status
 from testbed.lab.kubelet import Key, PodRuntime
+from testbed.lab.services import PLURALS
+from testbed.lab.state import State
 from testbed.objects import SERVED
-
-if TYPE_CHECKING:
-    from testbed.lab.lab import Lab
 
 _OF_THE_CLUSTER = {"namespaces", "nodes", "services", "servicecidrs", *status.KEPT}
 """Kinds that do not depend on what pods do."""
@@ -30,11 +31,11 @@ class LabView:
     """See :class:`testbed.lab.ledger.View`.
 
     Args:
-        lab: The lab.
+        state: The lab's.
     """
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, state: State) -> None:
+        self._state = state
 
     @property
     def plurals(self) -> tuple[str, ...]:
@@ -43,31 +44,26 @@ class LabView:
 
     def inputs(self, plural: str) -> tuple[object, ...]:
         """The cluster, and where it matters what pods do, all of that."""
-        cluster, pods = self._lab.spec.cluster, self._lab.kubelet.revision
+        cluster, pods = self._state.spec.cluster, self._state.kubelet.revision
         if plural == "ingresses":
-            return (cluster, self._lab.ingresses.served)
+            return (cluster, self._state.served)
         return (cluster,) if plural in _OF_THE_CLUSTER else (cluster, pods)
 
     def parts(self, plural: str) -> Mapping[Key, Any] | None:
         """Of pods, each with its containers and their revision."""
         if plural != "pods":
             return None
-        pods, leaving, running = self._lab.spec.cluster.pods, self._lab.leaving, self._running()
+        state, running = self._state, dict(self._state.kubelet.pods)
         found = {}
-        for key, bound in pods.items():
-            since, runtime = leaving.get(key, ("", running.get(key)))
+        for key, bound in state.spec.cluster.pods.items():
+            since, runtime = state.leaving.get(key, ("", running.get(key)))
             found[key] = (bound, since, runtime, runtime and runtime.revision)
         return found
-
-    def _running(self) -> dict[Key, PodRuntime]:
-        return dict(self._lab.kubelet.pods)
 
     def object(self, plural: str, part: Any) -> Json:
         """A pod; one that is being ended says so (``metadata.deletionTimestamp``)."""
         bound, since, runtime, _ = part
-        lab = self._lab
-        created, owner = lab.created(bound.key), lab.owner_uid(bound)
-        item = status.pod(lab.spec.cluster, bound, runtime, created, owner)
+        item = self._pod(bound, runtime)
         if since:
             grace = bound.pod.spec.termination_grace_period_seconds
             stamps = {
@@ -77,9 +73,61 @@ class LabView:
             item["metadata"] = {**item["metadata"], **stamps}
         return item
 
+    def pod(self, key: Key) -> Json:
+        """A pod by its namespace and name."""
+        return self._pod(self._state.spec.cluster.pods[key], self._state.kubelet.pods.get(key))
+
+    def _pod(self, bound: BoundPod, runtime: PodRuntime | None) -> Json:
+        created, cluster = self._created("Pod", bound.key), self._state.spec.cluster
+        return status.pod(cluster, bound, runtime, created, self._owner_uid(bound))
+
     def objects(self, plural: str) -> list[Json]:
-        """All objects of another kind."""
+        """All objects of another kind, with status."""
+        cluster, born = self._state.spec.cluster, self._state.born
         if plural == "servicecidrs":
-            options = self._lab.spec.cluster.options
-            return [status.service_cidr(options.service_cidr, self._lab.born)]
-        return self._lab.objects(plural)
+            return [status.service_cidr(cluster.options.service_cidr, born)]
+        if plural == "nodes":
+            return [status.node(cluster, one, born, nodeinfo.info()) for one in cluster.nodes]
+        if plural == "namespaces":
+            return [
+                status.namespace(item.manifest, self._created("Namespace", ("", name)))
+                for name, item in cluster.namespaces.items()
+            ]
+        if plural == "deployments":
+            return self._deployments()
+        return self._of_services(plural) if plural in PLURALS else self._kept(plural)
+
+    def _of_services(self, plural: str) -> list[Json]:
+        state = self._state
+        return state.services.objects(plural, state.spec.cluster, state.runtimes(), self._uid)
+
+    def _kept(self, plural: str) -> list[Json]:
+        """Objects of a kind whose manifests are kept; Ingresses that are served have addresses."""
+        cluster, served = self._state.spec.cluster, self._state.served
+        at = addon.addresses(cluster) if plural == "ingresses" else ()
+        return [
+            status.as_kept(item, self._created(item.kind, key), at if key in served else ())
+            for key, item in status.kept(cluster, plural).items()
+        ]
+
+    def _deployments(self) -> list[Json]:
+        owned: dict[tuple[str, str | None], list[PodRuntime]] = {}
+        for runtime in list(self._state.kubelet.pods.values()):
+            owned.setdefault((runtime.bound.key[0], runtime.bound.owner), []).append(runtime)
+        return [
+            status.deployment(item, owned.get(key, []), self._created("Deployment", key))
+            for key, item in self._state.spec.cluster.deployments.items()
+        ]
+
+    def _created(self, kind: str, key: Key) -> str:
+        return self._state.births.created(kind, key)
+
+    def _uid(self, pod: Key) -> str:
+        return status.uid("Pod", *pod, self._created("Pod", pod))
+
+    def _owner_uid(self, bound: BoundPod) -> str:
+        """The UID of the Deployment that a pod belongs to; empty if it belongs to none."""
+        if bound.owner is None:
+            return ""
+        owner = bound.key[0], bound.owner
+        return status.uid("Deployment", *owner, self._created("Deployment", owner))
