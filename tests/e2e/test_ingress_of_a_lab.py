@@ -17,6 +17,7 @@ from ingressattacks import ATTACKS
 from ingresslab import NAMESPACES, Site, apply, echo, secret, site
 from ingressproxy import certified, ingress
 from labs import RunningLab, StartLab
+from machine import until
 
 from testbed.conformance import web
 from testbed.errors import InputError
@@ -211,3 +212,28 @@ def test_no_endpoint_is_503_and_the_first_one_is_served(asked: Site) -> None:
     assert service(asked, "x.test") == "c"
     asked.lab.delete(some)
     assert service(asked, "x.test") == 503
+
+
+def test_two_controllers_serve_a_change_at_once_and_either_does_alone(lab: StartLab) -> None:
+    settings = ("lb=bgp", "ingress_replicas=2")
+    options = ("--ingress", "haproxy", "--proxy", "nftables-flat")
+    started = lab(topology="leafspine", cni="bgp", settings=settings, options=options)
+    apply(started, echo("a", [80], 2))
+    with site(started, "haproxy") as asked:
+        pods = asked.lab.objects("pods", NAMESPACES["haproxy"])
+        urls = [f"http://{pod['status']['podIP']}/" for pod in pods]
+        assert len({pod["spec"]["nodeName"] for pod in pods}) == len(urls) == 2
+        said = ("-s", "-w", "%{http_code} ", *("-o", "/dev/null") * 2)
+        for number in range(5):
+            host = f"x{number}.test"
+            apply(started, [ingress(f"i{number}", (host, "/", "a"))])
+            found = started.exec("node/n1", "curl", *said, "-H", f"Host: {host}", *urls)
+            assert found == "200 200 "
+        started.run("fail", "node", pods[0]["spec"]["nodeName"])
+
+        def answered() -> bool:
+            with suppress(OSError):
+                return all(service(asked, "x0.test") == "a" for _ in range(20))
+            return False
+
+        until(answered, "the other one serves all", 60)
