@@ -68,6 +68,7 @@ class DnsLookups(Scenario):
     metrics: tuple[Metric, ...] = (RATE, *PERCENTILES.values(), LOST, *cpu.METRICS)
     needs: tuple[str, ...] = ("dnsperf",)
     proxied = True
+    addons: Mapping[str, str] = {"dns": "coredns"}
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """The common pods; cluster DNS is the lab's."""

@@ -82,6 +82,7 @@ class IngressHttp(Scenario):
     )  # fmt: skip
     needs: tuple[str, ...] = ("h2load", "curl", "openssl", "ip")
     proxied = True
+    addons: Mapping[str, str] = {"ingress": "nginx"}
 
     def cells(self, values: Mapping[str, Sequence[Any]]) -> list[Cell]:
         """All but what the pod does not speak, more rules twice, and new HTTP/2."""

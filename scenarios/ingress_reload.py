@@ -79,6 +79,7 @@ class IngressReload(Scenario):
     )  # fmt: skip
     needs: tuple[str, ...] = ("ip",)
     proxied = True
+    addons: Mapping[str, str] = {"ingress": "nginx"}
 
     def manifest(self, nodes: Sequence[str]) -> str:
         """Three servers, a Service without endpoints, and two Ingresses of it."""

@@ -6,23 +6,19 @@ Its file is read by :mod:`testbed.measure.campaignfile`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from testbed import spec as specs
 from testbed.defaults import CNI, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios, state_of
-from testbed.measure.events import KINDS, Event
+from testbed.measure.events import Event
 from testbed.measure.schedule import UNIMPAIRED, Variant
-from testbed.objects import Object, parse
 from testbed.objects.source import Origin, Source
-from testbed.plan import targets
 from testbed.plan.contract import modes
 from testbed.proxy.contract import modes as proxies
-from testbed.spec import Spec
 from testbed.topology import load
 
 KEYS = (
@@ -31,6 +27,9 @@ KEYS = (
 )  # fmt: skip
 NO_PROXY = "none"
 """The proxy mode that carries no Service."""
+
+NO_ADDON = "none"
+"""The value of a setting that installs something into a lab, where it shall not."""
 
 PROXY_KEY, FIRST = "proxy", "first"
 """What a scenario says in a campaign file that is measured with the first proxy mode alone."""
@@ -123,29 +122,38 @@ class Campaign:
         return found
 
     def _fits(self, name: str, variant: Variant) -> bool:
-        if scenarios.get(name).events and not self.events:
-            raise InputError(
-                f"scenario {name} needs events",
-                where=self.origin.where(("scenarios", name)),
-                hint="Give a campaign file some: events: [{at: 500ms, link: l1-sp1, for: 1s}]",
-            )
-        wanted = scenarios.get(name).topologies
-        if wanted and not set(wanted) & set(self.topology):
-            raise InputError(
-                f"scenario {name} needs the topology {' or '.join(wanted)}",
-                where=self.origin.where(("scenarios", name)),
-                hint=f"Say -t {wanted[0]}.",
-            )
-        if scenarios.get(name).proxied and set(self.proxy) == {NO_PROXY}:
-            raise InputError(
-                f"scenario {name} needs a proxy mode",
-                where=self.origin.where(("scenarios", name)),
-                hint="Say --proxy iptables,nftables.",
-            )
+        """Whether a scenario has something to measure in labs with these modes.
+
+        Raises:
+            InputError: In no lab of the campaign it has.
+        """
+        scenario = scenarios.get(name)
+        self._check(name, scenario)
         if name in self.once and variant.proxy != self.proxy[0]:
             return False
-        carried = variant.proxy != NO_PROXY or not scenarios.get(name).proxied
-        return carried and (not wanted or variant.topology in wanted)
+        carried = variant.proxy != NO_PROXY or not scenario.proxied
+        return carried and (not scenario.topologies or variant.topology in scenario.topologies)
+
+    def _check(self, name: str, scenario: Scenario) -> None:
+        for lack, hint in self.lacks(scenario):
+            own = name in ((self.origin.root or {}).get("scenarios") or {})
+            where = self.origin.where(("scenarios", name)) if own else Where("--scenario")
+            raise InputError(f"scenario {name} needs {lack}", where=where, hint=hint)
+
+    def lacks(self, scenario: Scenario) -> Iterator[tuple[str, str]]:
+        """What a scenario needs that no lab of the campaign has, and how to give it."""
+        if scenario.events and not self.events:
+            hint = "Give a campaign file some: events: [{at: 500ms, link: l1-sp1, for: 1s}]"
+            yield "events", hint
+        wanted = scenario.topologies
+        if wanted and not set(wanted) & set(self.topology):
+            yield f"the topology {' or '.join(wanted)}", f"Say -t {wanted[0]}."
+        if scenario.proxied and set(self.proxy) == {NO_PROXY}:
+            yield "a proxy mode", "Say --proxy iptables,nftables."
+        for key, value in scenario.addons.items():
+            chosen = [self.settings, *self.impairments.values()]
+            if not any(one.get(key, NO_ADDON) != NO_ADDON for one in chosen):
+                yield f"the add-on {key}", f"Say --{key} {value}."
 
 
 def called(settings: Mapping[str, str]) -> str:
@@ -233,85 +241,6 @@ def override(
 
 
 def _fitting(campaign: Campaign) -> dict[str, Axes]:
-    """All scenarios that run on the campaign's topologies and modes, and have their events."""
-    every = {name: scenarios.get(name) for name in scenarios.names()}
-    given = set(campaign.topology)
-    fits = {n for n, s in every.items() if not s.topologies or set(s.topologies) & given}
-    some = {name for name in fits if campaign.events or not every[name].events}
-    if set(campaign.proxy) == {NO_PROXY}:
-        some = {name for name in some if not every[name].proxied}
-    return {name: defaults(every[name]) for name in sorted(some)}
-
-
-def resolve(campaign: Campaign) -> dict[Variant, Spec]:
-    """The labs of a campaign, with the pods that its scenarios need.
-
-    Raises:
-        InputError: Nothing is to be measured, or what is chosen does not fit together.
-    """
-    found = {}
-    for variant, points in campaign.points().items():
-        names = dict.fromkeys(name for name, _ in points)
-        try:
-            bare = _spec(campaign, variant)
-            nodes = [node.name for node in bare.cluster.nodes]
-            manifests = [scenarios.get(name).manifest(nodes) for name in names]
-            found[variant] = _spec(campaign, variant, _merged(names, manifests))
-            _check_events(campaign, variant, found[variant])
-        except InputError as error:
-            raise _placed(error, campaign, variant) from None
-    return found
-
-
-def _spec(campaign: Campaign, variant: Variant, objects: Iterable[Object] = ()) -> Spec:
-    chosen = {**campaign.settings, **campaign.impairments[variant.impairment]}
-    return specs.resolve(variant.topology, objects, variant.cni, variant.proxy, chosen)
-
-
-def _check_events(campaign: Campaign, variant: Variant, spec: Spec) -> None:
-    """Refuses events that end with the sample before they begin, or have no target in a lab."""
-    for i, event in enumerate(campaign.events):
-        where = campaign.origin.where(("events", i))
-        if event.at >= campaign.seconds:
-            message = f"begins at {event.at:g} s, when the sample is over (seconds: "
-            raise InputError(f"{message}{campaign.seconds})", where=where)
-        try:
-            targets.check(KINDS[event.kind], event.target, spec.topology, spec.plan, where)
-        except InputError as error:
-            message = f"{error.message} (in {variant})"
-            raise InputError(message, where=where, hint=error.hint) from None
-
-
-def _merged(names: Iterable[str], manifests: Sequence[str]) -> list[Object]:
-    """The objects of several scenarios; equal ones once."""
-    found: dict[tuple[str, str | None, str], Object] = {}
-    for name, text in zip(names, manifests, strict=True):
-        for item in parse(text, f"manifest of {name}"):
-            key = (item.kind, item.metadata.namespace, item.metadata.name)
-            if key in found and found[key].manifest != item.manifest:
-                raise InputError(f"{name} and another scenario want {key} differently")
-            found[key] = item
-    return list(found.values())
-
-
-def _placed(error: InputError, campaign: Campaign, variant: Variant) -> InputError:
-    """An error about ``--set``, placed in the file if it is the file that says it."""
-    if error.where is None or error.where.file != "--set":
-        return error
-    path = _blamed(error, campaign, variant)
-    if not path:
-        return error  # it may be about what the command line says
-    return InputError(error.message, where=campaign.origin.where(path), hint=error.hint)
-
-
-def _blamed(error: InputError, campaign: Campaign, variant: Variant) -> tuple[str | int, ...]:
-    """Where in the file the setting is that an error is about; empty if nowhere."""
-    key = error.where.field if error.where else None
-    number = list(campaign.impairments).index(variant.impairment)
-    for name in campaign.impairments[variant.impairment]:
-        if name == key or (key is None and repr(name) in error.message):
-            return "impairments", number, name
-    said = (campaign.origin.root or {}).get("settings") or {}
-    if not said or (key not in said and campaign.settings.keys() - said.keys()):
-        return ()
-    return ("settings", key) if key and key in said else ("settings",)
+    """All scenarios that the campaign's labs have what they need for."""
+    every = {name: scenarios.get(name) for name in sorted(scenarios.names())}
+    return {n: defaults(one) for n, one in every.items() if not any(campaign.lacks(one))}

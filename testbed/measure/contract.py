@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from testbed.registry import Registry
@@ -172,6 +173,9 @@ class Scenario(Protocol):
     proxied: bool = False
     """Whether it measures Services: a lab without a proxy mode has nothing for it then. Such labs
     of a campaign are left out, and a campaign that has no others is refused."""
+
+    addons: Mapping[str, str] = MappingProxyType({})
+    """What a lab must have installed for it: ``--set`` keys, each with a value to propose."""
 
     states: tuple[str, ...] = ()
     """Parameters that say what the lab *holds*, which takes long to change (10,000 Services). Each

@@ -21,10 +21,11 @@ from typing import Any
 
 from testbed.errors import InputError, Where
 from testbed.measure import campaignfile, ports
-from testbed.measure.campaign import Campaign, resolve
+from testbed.measure.campaign import Campaign
 from testbed.measure.contract import Reading, headlines
 from testbed.measure.environment import environment
 from testbed.measure.journal import NAME, Journal
+from testbed.measure.labs import resolve
 from testbed.measure.schedule import UNIMPAIRED, Slot, Variant, schedule
 from testbed.spec import Spec
 

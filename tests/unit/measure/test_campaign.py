@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from testbed.errors import InputError
-from testbed.measure import available, campaignfile, session
+from testbed.measure import available, campaignfile, labs, session
 from testbed.measure import campaign as campaigns
 from testbed.measure.campaign import Campaign
 from testbed.measure.contract import scenarios
@@ -107,10 +107,10 @@ def test_without_services_the_controller_of_the_file_is_left_out() -> None:
     asked = campaignfile.read(campaignfile.DEFAULT)
     none = {"proxy": ["none"], "cni": ["vxlan"]}
     found = campaigns.override(asked, none, ["pod-latency"], {})
-    assert len(campaigns.resolve(found)) == 1
+    assert len(labs.resolve(found)) == 1
     both = campaigns.override(asked, none, ["pod-latency"], {"ingress": "haproxy"})
     with pytest.raises(InputError, match="haproxy is reached at the address of a Service"):
-        campaigns.resolve(both)
+        labs.resolve(both)
 
 
 def test_a_scenario_may_be_measured_with_the_first_proxy_mode_alone() -> None:
@@ -203,7 +203,7 @@ def test_without_scenarios_all_run_that_fit_the_topology() -> None:
 
 
 def test_labs_have_the_pods_of_all_scenarios_once() -> None:
-    found = campaigns.resolve(changed("cni: [vxlan, bgp]\ntopology: leafspine\nproxy: none"))
+    found = labs.resolve(changed("cni: [vxlan, bgp]\ntopology: leafspine\nproxy: none"))
     assert [str(variant) for variant in found] == ["leafspine vxlan none", "leafspine bgp none"]
     for spec in found.values():
         places = {key: pod.node for key, pod in spec.cluster.pods.items()}
@@ -218,6 +218,10 @@ def test_labs_have_the_pods_of_all_scenarios_once() -> None:
     ("text", "message"),
     [
         ("scenarios: {link-failure: }", "f:1: scenarios.link-failure: scenario link-failure needs"),
+        (
+            "proxy: ipvs\nscenarios:\n  dns:",
+            "f:3: scenarios.dns: scenario dns needs the add-on dns\n  Say --dns coredns.",
+        ),
         ("settings: {nodes: 1}", "a path between nodes needs at least 2 nodes"),
         ("cni: bgp\nsettings:\n  node: 3", "f:2: settings: unknown setting 'node'"),
         ("settings:\n  mtu: tiny", "f:2: settings.mtu: invalid value 'tiny'"),
@@ -226,7 +230,7 @@ def test_labs_have_the_pods_of_all_scenarios_once() -> None:
 )
 def test_what_does_not_fit_together(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        campaigns.resolve(changed(text))
+        labs.resolve(changed(text))
     assert str(caught.value).startswith(message)
 
 
@@ -287,3 +291,20 @@ def test_the_environment_is_described(small: Campaign, tmp_path: Path) -> None:
     assert nodes["n1"]["pod_cidr"] == "10.244.1.0/24"
     assert nodes["s1"].items() >= {"name": "s1", "role": "switch", "address": None}.items()
     assert {"a", "b", "rate", "mtu", "delay"} <= set(found["topologies"]["single"]["links"][0])
+
+
+def test_all_scenarios_are_those_that_have_what_they_need() -> None:
+    def names(text: str) -> set[str]:
+        return {*changed(text).scenarios}
+
+    few = names("scenarios:")
+    assert {"pod-latency", "egress"} <= few
+    assert not few & {"dns", "ingress-http", "outage", "link-failure", "service-latency"}
+    proxied = names("proxy: iptables")
+    assert "service-latency" in proxied - few
+    assert names("proxy: iptables\nsettings: {dns: coredns}") == proxied | {"dns"}
+
+
+def test_what_the_command_line_names_is_its_fault() -> None:
+    with pytest.raises(InputError, match=r"^--scenario: scenario dns needs a proxy mode"):
+        labs.resolve(changed("proxy: none", chosen=["dns"]))

@@ -10,7 +10,7 @@ import pytest
 
 from testbed.errors import InputError
 from testbed.measure import campaign as campaigns
-from testbed.measure import campaignfile, session
+from testbed.measure import campaignfile, labs, session
 from testbed.measure.events import Event, seconds, steps
 
 EVENTS = """
@@ -120,7 +120,7 @@ def wrong_event(text: str) -> str:
 )
 def test_what_is_wrong_is_told_with_its_line(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        campaigns.resolve(campaigns.override(campaignfile.loads(text, "f"), {}, [], {}))
+        labs.resolve(campaigns.override(campaignfile.loads(text, "f"), {}, [], {}))
     assert str(caught.value).startswith(message)
 
 

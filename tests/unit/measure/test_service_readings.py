@@ -11,8 +11,7 @@ import pytest
 from scenarios import _services, endpoint_churn
 from testbed import objects
 from testbed.errors import InputError, LabError
-from testbed.measure import campaign as campaigns
-from testbed.measure import campaignfile, knock, load, servicelatency, session
+from testbed.measure import campaignfile, knock, labs, load, servicelatency, session
 from testbed.measure.contract import scenarios
 from testbed.measure.load import Request
 
@@ -152,7 +151,7 @@ def test_each_size_has_a_lab_of_its_own_and_all_are_measured_in_turns(tmp_path: 
 )
 def test_services_without_a_proxy_mode_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        campaigns.resolve(campaignfile.loads(text, "f"))
+        labs.resolve(campaignfile.loads(text, "f"))
     assert str(caught.value).startswith(message)
 
 
@@ -165,4 +164,4 @@ def test_which_scenarios_need_a_proxy_mode() -> None:
 
 def test_the_campaign_of_services_is_one() -> None:
     read = campaignfile.read(Path("scenarios/services.yaml"))
-    assert campaigns.resolve(read)
+    assert labs.resolve(read)
