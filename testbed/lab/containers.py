@@ -12,42 +12,18 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from testbed.lab import join
+from testbed.lab.health import Health
 from testbed.lab.processes import ended, spawn
+from testbed.lab.programs import Program
 from testbed.objects.probe import Probe
-
-if TYPE_CHECKING:
-    from testbed.lab.health import Health
 
 _FIRST_BACKOFF, _MOST_BACKOFF, _FORGIVEN_AFTER = 10.0, 300.0, 600.0
 _START_ERROR = 128  # the exit code that containerd reports for a program that cannot be started
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What a container runs.
-
-    Attributes:
-        name: The container's.
-        image: As written.
-        argv: Program and arguments; None for a container without process (``pause``).
-        environment: Name → value, complete.
-        directory: Where it starts; None for ``/``.
-        log: The file that takes its output.
-    """
-
-    name: str
-    image: str
-    argv: tuple[str, ...] | None
-    environment: Mapping[str, str]
-    directory: str | None
-    log: Path
 
 
 class Container:

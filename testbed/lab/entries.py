@@ -12,10 +12,10 @@ from collections.abc import Callable
 from testbed.cluster.model import BoundPod
 from testbed.errors import InputError
 from testbed.lab import join, podns, programs
-from testbed.lab.containers import Program
 from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.kubelet import Key, Kubelet
+from testbed.lab.programs import Program
 from testbed.lab.sandbox import STATE
 from testbed.plan.model import FABRIC
 

@@ -23,6 +23,7 @@ from testbed.go.build import REMEDY
 from testbed.lab import components
 from testbed.lab.components import PURPOSES
 from testbed.lab.kernel import KERNEL
+from testbed.lab.needs import needed_by
 from testbed.lab.probe import IN_VM
 
 PLACES = ("/usr/sbin", "/sbin", "/usr/lib/frr")
@@ -64,11 +65,6 @@ PROGRAMS: Mapping[str, tuple[str, str]] = {
 }
 """Program → the Debian package that has it, and what it is for."""
 
-_NAMESPACES = ("netns", "mntns", "pidns", "utsns", "ipcns")
-_MININET = ("mnexec", "ip", "ifconfig", "brctl", "sysctl")
-EVERY_LAB = (*_NAMESPACES, "veth", "bridge", *_MININET, "nsenter", "setpriv")
-"""What a lab needs whatever runs in it; it belongs to no part."""
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -109,8 +105,6 @@ def probe(wanted: Iterable[str] | None = None) -> dict[str, Feature]:
         InputError: A name is no feature.
         LabError: The child failed.
     """
-    from testbed.lab.needs import needed_by
-
     return _probe(names() if wanted is None else wanted, needed_by())
 
 

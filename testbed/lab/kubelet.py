@@ -16,9 +16,10 @@ from typing import Any
 from testbed.cluster.backends import READY, PodStatus
 from testbed.cluster.model import BoundPod
 from testbed.lab import join, podstatus
-from testbed.lab.containers import Container, Program
+from testbed.lab.containers import Container
 from testbed.lab.health import Health
 from testbed.lab.probing import Prober, Site
+from testbed.lab.programs import Program
 
 Key = tuple[str, str]
 

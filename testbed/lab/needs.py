@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from testbed.lab.features import EVERY_LAB
 from testbed.registry import Registry
+
+_NAMESPACES = ("netns", "mntns", "pidns", "utsns", "ipcns")
+_MININET = ("mnexec", "ip", "ifconfig", "brctl", "sysctl")
+EVERY_LAB = (*_NAMESPACES, "veth", "bridge", *_MININET, "nsenter", "setpriv")
+"""What a lab needs whatever runs in it; it belongs to no part."""
 
 EVERY = "every lab"
 """The part that all the others need."""

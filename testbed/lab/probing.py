@@ -21,8 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from testbed.lab import grpcprobe, httpprobe, join, syscalls
-from testbed.lab.containers import Program
 from testbed.lab.processes import ended, spawn
+from testbed.lab.programs import Program
 from testbed.lab.readiness import GOOD, Answer, Unasked
 from testbed.objects import Container, expand
 from testbed.objects.probe import Exec, Grpc, HttpGet, Probe, TcpSocket

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from testbed.cluster.model import BoundPod
 from testbed.errors import InputError, Where
-from testbed.lab.containers import Program
 from testbed.lab.sandbox import STATE
 from testbed.objects import Container, environment, expand
 from testbed.spec import program as resolve
@@ -17,6 +18,27 @@ COMPONENTS = STATE / "bin"
 
 PATH = f"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:{COMPONENTS}"
 _LOGS = STATE / "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a container runs.
+
+    Attributes:
+        name: The container's.
+        image: As written.
+        argv: Program and arguments; None for a container without process (``pause``).
+        environment: Name → value, complete.
+        directory: Where it starts; None for ``/``.
+        log: The file that takes its output.
+    """
+
+    name: str
+    image: str
+    argv: tuple[str, ...] | None
+    environment: Mapping[str, str]
+    directory: str | None
+    log: Path
 
 
 def host_name(bound: BoundPod) -> str:

@@ -9,7 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from testbed.errors import LabError, MissingError
-from testbed.lab import components, daemon, datapath, directory, features, protocol, sandbox
+from testbed.lab import (
+    components,
+    daemon,
+    datapath,
+    directory,
+    features,
+    needs,
+    protocol,
+    sandbox,
+)
 from testbed.lab.client import Lab, error_of
 from testbed.spec import Spec
 
@@ -67,9 +76,9 @@ def start(
     listener = directory.claim(name)
     api = directory.api_socket(name)
     spec = datapath.choose(spec)
-    needs = (*features.EVERY_LAB, *spec.needs)
-    features.require(needs)
-    features.load_modules(needs)
+    wanted = (*needs.EVERY_LAB, *spec.needs)
+    features.require(wanted)
+    features.load_modules(wanted)
     found = components.provide(spec.components, progress, spec.programs_given)
     ours, theirs = socket.socketpair()
 

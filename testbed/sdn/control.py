@@ -24,12 +24,11 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from testbed.sdn.core import Core
 from testbed.sdn.graph import Port
-
-if TYPE_CHECKING:
-    from testbed.sdn.app import Controller
+from testbed.sdn.switch import Switch
 
 PATIENCE = 5.0
 """Seconds that a switch has to answer."""
@@ -37,6 +36,25 @@ PATIENCE = 5.0
 COUNTERS = tuple(
     f"{way}_{what}" for what in ("packets", "bytes", "dropped", "errors") for way in ("rx", "tx")
 )
+
+
+class Controller(Protocol):
+    """What is asked about.
+
+    Attributes:
+        core: What decides.
+        switches: The connected ones, by name; some may not have told yet what they hold.
+        errors: How many messages switches have refused.
+        changed: Is notified after each event; its lock is the one lock.
+        counted: The ports' counters, by the transaction id of the question; whoever asked takes
+            them out.
+    """
+
+    core: Core
+    switches: dict[str, Switch]
+    errors: int
+    changed: threading.Condition
+    counted: dict[int, list[Any]]
 
 
 class Desk:

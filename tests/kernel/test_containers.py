@@ -12,8 +12,8 @@ import pytest
 
 from testbed.cluster import BoundPod
 from testbed.lab import containers
-from testbed.lab.containers import Program
 from testbed.lab.kubelet import Kubelet, PodRuntime
+from testbed.lab.programs import Program
 from testbed.objects import from_manifest
 from testbed.plan.model import NamespacePlan
 
