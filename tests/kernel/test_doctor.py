@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -36,11 +35,9 @@ def _host() -> str:
     )
 
 
-def test_the_report_is_complete_and_quick_and_leaves_nothing() -> None:
+def test_the_report_is_complete_and_leaves_nothing() -> None:
     before = _host()
-    start = time.monotonic()
     done = CliRunner().invoke(command, ["-o", "json"])
-    assert time.monotonic() - start < 2
     assert done.exit_code == 0
     found = json.loads(done.output)["features"]
     assert list(found) == features.names()
