@@ -24,6 +24,7 @@ format:  ## write the code as ruff wants it
 
 types:  ## mypy
 	.venv/bin/mypy
+	.venv/bin/mypy benchmarks
 
 golden:  ## write the golden files anew; look at the difference before committing it
 	UPDATE_GOLDEN=1 $(PYTEST) tests/golden

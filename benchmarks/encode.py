@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pyroute2.iproute.linux import get_arguments_processor
@@ -93,7 +94,7 @@ def main() -> None:
         pairs = [
             (
                 microseconds(ours, options.messages),
-                microseconds(lambda theirs=theirs: pyroute2(*theirs), options.messages),
+                microseconds(partial(pyroute2, *theirs), options.messages),
             )
             for _ in range(options.repeats)
         ]

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class Ours(Node):
         return self.load(steps, lambda step: _kernel_alone(self.netns.name, step))
 
     def load(
-        self, steps: Iterable[Step], way: Callable[[Step], Callable[[], None] | None]
+        self, steps: Iterable[Step], way: Callable[[Step], Callable[[], object] | None]
     ) -> float:
         """The seconds that steps take in some way; a step that the way has nothing for is left out.
 
@@ -151,7 +152,7 @@ class Ours(Node):
             return time.perf_counter() - start
 
 
-def tool(step: Step) -> Callable[[], None] | None:
+def tool(step: Step) -> Callable[[], object] | None:
     """A step by the bare tool."""
     if isinstance(step, Nft):
         return _run(["nft", "-f", "-"], step.text)
@@ -160,7 +161,7 @@ def tool(step: Step) -> Callable[[], None] | None:
     return None
 
 
-def _kernel_alone(name: str, step: Step) -> Callable[[], None] | None:
+def _kernel_alone(name: str, step: Step) -> Callable[[], object] | None:
     if not isinstance(step, Nft):
         return tool(step)
     messages = encode(step.commands)
@@ -168,9 +169,8 @@ def _kernel_alone(name: str, step: Step) -> Callable[[], None] | None:
     return lambda: nftnetlink.send(name, messages, data)
 
 
-def _run(argv: list[str], text: str) -> Callable[[], None]:
-    data = text.encode()
-    return lambda: subprocess.run(argv, input=data, check=True) and None
+def _run(argv: list[str], text: str) -> Callable[[], object]:
+    return partial(subprocess.run, argv, input=text.encode(), check=True)
 
 
 class Real(Node):

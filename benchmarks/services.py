@@ -25,6 +25,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -143,16 +144,17 @@ def _measure(
     for repeat in range(repeats):
         for mode in modes:
             _say(f"{mode}, {repeat + 1} of {repeats}")
-            _collected(found[mode], lambda mode=mode: ours(mode, wanted))
+            _collected(found[mode], partial(ours, mode, wanted))
             tried = [best[mode]] if mode in best else [0] if mode == "iptables" else CHUNKS
             took = {
                 c: _bare(mode, wanted, c) for c in tried if c <= len(wanted.services) or c == 250
             }
             best[mode] = min(took, key=lambda c: took[c])
             found[mode]["bare full"].append(took[best[mode]])
-    for back_end in dict.fromkeys(_back_end(mode) for mode in modes) if program else ():
-        _say(f"kube-proxy, {back_end}")
-        _collected(found[f"real {back_end}"], lambda b=back_end: real(b, wanted, program))
+    for back_end in dict.fromkeys(map(_back_end, modes)):
+        if program is not None:
+            _say(f"kube-proxy, {back_end}")
+            _collected(found[f"real {back_end}"], partial(real, back_end, wanted, program))
     return found
 
 
@@ -199,10 +201,9 @@ def _print(mode: str, mine: Found, theirs: Mapping[str, list[float]]) -> bool:
             f"{row:24}{cells[0]:>12}{cells[1]:>24}{cells[2]:>26}{'' if all(good) else '   missed'}"
         )
     for row in ("latency", "latency, few"):
-        other = f"{median(theirs[row]) * 1e6:.0f} µs" if theirs.get(row) else ""
-        print(
-            f"{'connection, p50' + row[7:]:24}{median(mine[row]) * 1e6:9.0f} µs{'':24}{other:>26}"
-        )
+        real_one = f"{median(theirs[row]) * 1e6:.0f} µs" if theirs.get(row) else ""
+        own_one = f"{median(mine[row]) * 1e6:9.0f} µs"
+        print(f"{'connection, p50' + row[7:]:24}{own_one}{'':24}{real_one:>26}")
     return met
 
 
