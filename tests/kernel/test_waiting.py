@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -42,10 +44,13 @@ def node(kernel: Any) -> Any:
 @pytest.fixture
 def many_descriptors() -> Iterator[None]:
     """More open files than select(2) can name: a lab of a thousand pods has as many."""
-    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
-    yield
-    for number in held:
-        os.close(number)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # as the lab's process does
+    with contextlib.ExitStack() as held:
+        for _ in range(1100):
+            held.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def wait(node: Any, seconds: float, *expected: ExpectedRoute) -> dict[str, list[str]]:
