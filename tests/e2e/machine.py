@@ -39,7 +39,7 @@ exec env --ignore-signal=CHLD sleep infinity
 """
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+def until(condition: Callable[[], T], what: str, seconds: float = 60.0) -> T:
     """The first true value of ``condition``; fails when there is none in time.
 
     Args:

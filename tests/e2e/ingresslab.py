@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from labs import RunningLab
+from machine import until
 
 from testbed.conformance.sockets import Sockets
 from testbed.conformance.targets import Target
@@ -83,8 +85,19 @@ def secret(name: str, certificate: str, key: str) -> Manifest:
 
 
 def apply(running: RunningLab, manifests: Iterable[Mapping[str, Any]], code: int = 0) -> str:
-    """``testbed apply`` of some objects; what it said on stderr."""
+    """``testbed apply`` of some objects; what it said on stderr.
+
+    It waits until all pods are ready: on a slow machine a probe is asked before there is a server.
+    """
     import yaml
 
     text = yaml.safe_dump_all(list(manifests))
-    return running.run("apply", "-f", "-", text=text, code=code).stderr
+    said = running.run("apply", "-f", "-", text=text, code=code).stderr
+    until(lambda: _ready(running), "the pods are ready")
+    return said
+
+
+def _ready(running: RunningLab) -> bool:
+    pods = json.loads(running.run("get", "pods", "-A", "-o", "json").stdout)["items"]
+    found = [one for pod in pods for one in pod["status"]["conditions"] if one["type"] == "Ready"]
+    return all(one["status"] == "True" for one in found)
