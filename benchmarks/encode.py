@@ -19,7 +19,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from testbed.lab import netlink
+from testbed.kernel import netlink
 from testbed.plan.model import Address, NextHop, Route, Veth
 
 MAC = "0a:58:0a:f4:01:02"

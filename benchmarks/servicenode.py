@@ -20,9 +20,9 @@ from typing import Any
 
 from testbed import kubeconfig
 from testbed.cluster.serviceview import Endpoint, ProxyView, ServicePortInfo, ServicePortName
-from testbed.lab import nftnetlink
-from testbed.lab.netns import NetNs
-from testbed.lab.nftmessages import encode
+from testbed.kernel import nftnetlink
+from testbed.kernel.netns import NetNs
+from testbed.kernel.nftmessages import encode
 from testbed.lab.proxies import carry_out
 from testbed.lab.standaloneapi import BORN, StandaloneApi
 from testbed.proxy import kubeproxy

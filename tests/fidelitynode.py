@@ -38,8 +38,8 @@ from testbed.cluster.backends import Statuses
 from testbed.cluster.discovery import Discovery, discover
 from testbed.cluster.model import Cluster
 from testbed.cluster.proxyview import Seen, proxy_view
-from testbed.lab import inotify
-from testbed.lab.netns import NetNs
+from testbed.kernel import inotify
+from testbed.kernel.netns import NetNs
 from testbed.lab.proxies import carry_out
 from testbed.lab.standaloneapi import StandaloneApi
 from testbed.objects import from_manifest

@@ -28,7 +28,8 @@ from testbed.api.guard import Door
 from testbed.api.kinds import served
 from testbed.api.server import Api
 from testbed.api.store import Store
-from testbed.lab import protocol, syscalls
+from testbed.kernel import syscalls
+from testbed.lab import protocol
 
 _MOST_LOGGED = 1000
 

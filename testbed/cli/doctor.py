@@ -13,8 +13,8 @@ import click
 from testbed.cli.invm import rerun, vm_option
 
 if TYPE_CHECKING:
-    from testbed.lab.features import Feature
-    from testbed.lab.verdict import Verdict
+    from testbed.doctor.features import Feature
+    from testbed.doctor.verdict import Verdict
 
 
 WIDTH = 120
@@ -41,10 +41,10 @@ def command(ctx: click.Context, output: str, vm: bool) -> int | None:
     """
     if vm:
         return rerun(ctx)
-    from testbed.lab.features import probe
-    from testbed.lab.needs import parts
-    from testbed.lab.probe import IN_VM
-    from testbed.lab.verdict import verdicts
+    from testbed.doctor.features import probe
+    from testbed.doctor.needs import parts
+    from testbed.doctor.probe import IN_VM
+    from testbed.doctor.verdict import verdicts
 
     found = probe()
     said = verdicts(parts(), found, in_vm=IN_VM in os.environ)
@@ -97,8 +97,8 @@ def _table(found: Mapping[str, Feature], said: Sequence[Verdict]) -> None:
 
 def summary(said: Sequence[Verdict]) -> Iterator[str]:
     """What runs here, and what the rest takes, a line for each way to get it."""
-    from testbed.lab.features import remedies, split
-    from testbed.lab.needs import EVERY
+    from testbed.doctor.features import remedies, split
+    from testbed.doctor.needs import EVERY
 
     here = [v.part for v in said if v.way == "here"]
     if EVERY not in here:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from testbed.conformance.targets import Target
-from testbed.lab import syscalls
+from testbed.kernel import syscalls
 
 T = TypeVar("T")
 

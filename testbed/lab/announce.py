@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from ipaddress import IPv4Interface
 
-from testbed.lab.executor import Executor
+from testbed.kernel.executor import Executor
 from testbed.topology.model import Topology
 
 ARP = 0x0806

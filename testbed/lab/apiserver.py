@@ -24,11 +24,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from testbed.errors import LabError
+from testbed.kernel.executor import Executor
+from testbed.kernel.sandbox import STATE
 from testbed.kubeconfig import PORT
 from testbed.lab import protocol
-from testbed.lab.executor import Executor
 from testbed.lab.ledger import Change, Ledger
-from testbed.lab.sandbox import STATE
 
 LOG = STATE / "api.log"
 _BACKLOG = 128

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from ipaddress import IPv4Address
 
 from testbed.cluster.model import Node
+from testbed.kernel.executor import Executor
 from testbed.lab.announce import ARP, PACKET, frame, header
-from testbed.lab.executor import Executor
 
 _LONGEST = 64  # bytes: an ARP packet on Ethernet, padded
 _ASKS, _ANSWERS = 1, 2

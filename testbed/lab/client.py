@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from testbed.errors import InputError, LabError, MissingError, NotSo, TestbedError
-from testbed.lab import directory, join, protocol
+from testbed.kernel import join
+from testbed.lab import directory, protocol
 
 HOST_KINDS = ("node", "external", "router", "switch")
 _ERRORS = {kind.exit_code: kind for kind in (NotSo, InputError, MissingError, LabError)}

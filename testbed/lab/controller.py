@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from testbed.errors import LabError
-from testbed.lab.counters import Counters
+from testbed.kernel.counters import Counters
 from testbed.sdn.config import CONTROL
 
 _PATIENCE = 10.0  # seconds that it has to answer, beyond what it was told to wait

@@ -13,8 +13,9 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from testbed.errors import LabError, TestbedError
-from testbed.lab import protocol, syscalls
-from testbed.lab.sandbox import STATE
+from testbed.kernel import syscalls
+from testbed.kernel.sandbox import STATE
+from testbed.lab import protocol
 from testbed.spec import Spec
 
 LOG = STATE / "daemon.log"

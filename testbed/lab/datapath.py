@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from testbed.doctor import features
 from testbed.errors import MissingError
-from testbed.lab import features
 from testbed.plan import sdn
 from testbed.spec import Spec
 

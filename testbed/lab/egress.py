@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from testbed.cluster.model import Cluster, Node
+from testbed.kernel.executor import Executor
 from testbed.lab import announce
-from testbed.lab.executor import Executor
 from testbed.lab.rounds import Rounds
 from testbed.lab.watch import Watch
 from testbed.plan.model import Address, NamespacePlan, Plan

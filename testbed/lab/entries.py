@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from testbed.cluster.model import BoundPod
 from testbed.errors import InputError
-from testbed.lab import join, podns, programs
-from testbed.lab.executor import Executor
+from testbed.kernel import join
+from testbed.kernel.executor import Executor
+from testbed.kernel.sandbox import STATE
+from testbed.kubelet import podns, programs
+from testbed.kubelet.kubelet import Key, Kubelet
+from testbed.kubelet.programs import Program
 from testbed.lab.fabric import Fabric
-from testbed.lab.kubelet import Key, Kubelet
-from testbed.lab.programs import Program
-from testbed.lab.sandbox import STATE
 from testbed.plan.model import FABRIC
 
 _PODS = STATE / "pods"

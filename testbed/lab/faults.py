@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from testbed.doctor.features import program, require
 from testbed.errors import LabError
-from testbed.lab.executor import Executor
-from testbed.lab.features import program, require
+from testbed.kernel.executor import Executor
 from testbed.lab.hosts import Daemons
 from testbed.plan import targets
 from testbed.plan.model import FABRIC, NamespacePlan, Plan

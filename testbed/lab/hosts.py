@@ -16,9 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from testbed.errors import LabError
-from testbed.lab import inotify, join, programs
+from testbed.kernel import inotify, join
+from testbed.kernel.sandbox import STATE
+from testbed.kubelet import programs
 from testbed.lab.fabric import Fabric, PrivateFolders
-from testbed.lab.sandbox import STATE
 from testbed.plan.model import FABRIC, Daemon, NamespacePlan, Plan
 
 _HOSTS = STATE / "hosts"

@@ -19,9 +19,9 @@ from urllib.parse import urlencode
 from testbed.cluster.model import Cluster
 from testbed.errors import LabError
 from testbed.ingress import addon
+from testbed.kernel.executor import Executor
+from testbed.kubelet.kubelet import Key
 from testbed.lab.apiserver import ApiServer
-from testbed.lab.executor import Executor
-from testbed.lab.kubelet import Key
 from testbed.lab.ledger import Ledger
 from testbed.lab.state import State
 

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from subprocess import Popen
 
 from testbed.errors import LabError
+from testbed.kernel import inotify
+from testbed.kernel.executor import Executor
 from testbed.kubeconfig import PORT
-from testbed.lab import inotify, kubeproxylook
+from testbed.lab import kubeproxylook
 from testbed.lab.apiserver import ApiServer
-from testbed.lab.executor import Executor
 from testbed.lab.hosts import Daemons
 from testbed.lab.kubeproxylook import Log, Page, Sync
 from testbed.lab.ledger import Ledger

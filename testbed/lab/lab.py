@@ -13,19 +13,20 @@ from testbed import spec as specs
 from testbed.cluster.model import BoundPod
 from testbed.dns import addon
 from testbed.errors import LabError
-from testbed.lab import announce, apiserver, controller, hosts, programs, words
+from testbed.kernel.executor import Executor
+from testbed.kernel.netns import NetNs
+from testbed.kubelet import programs
+from testbed.kubelet.kubelet import Key, PodRuntime
+from testbed.lab import announce, apiserver, controller, hosts, words
 from testbed.lab.apiserver import ApiServer
 from testbed.lab.egress import EgressGateways
 from testbed.lab.entries import Entries
-from testbed.lab.executor import Executor
 from testbed.lab.fabric import Fabric
 from testbed.lab.faults import Faults
 from testbed.lab.ingresses import Ingresses
-from testbed.lab.kubelet import Key, PodRuntime
 from testbed.lab.kubeproxies import KubeProxies
 from testbed.lab.ledger import Ledger
 from testbed.lab.loadbalancers import LoadBalancers
-from testbed.lab.netns import NetNs
 from testbed.lab.ports import ports
 from testbed.lab.proxies import Proxies
 from testbed.lab.state import State, now

@@ -19,9 +19,9 @@ from time import monotonic
 from testbed.cluster.announcers import answering
 from testbed.cluster.model import Cluster
 from testbed.errors import LabError
+from testbed.kernel.executor import Executor
 from testbed.lab.announce import AGAIN, TIMES
 from testbed.lab.arp import Responder, packed
-from testbed.lab.executor import Executor
 from testbed.lab.watch import Watch
 from testbed.plan.loadbalancer import protocol
 

@@ -15,10 +15,10 @@ from typing import Protocol
 from testbed.cluster.announcers import eligible
 from testbed.cluster.discovery import Discovery
 from testbed.cluster.model import Cluster, Node
-from testbed.lab import netlink
-from testbed.lab.executor import Executor
+from testbed.kernel import netlink
+from testbed.kernel.executor import Executor
+from testbed.kernel.netns import NetNs
 from testbed.lab.layer2 import Layer2
-from testbed.lab.netns import NetNs
 from testbed.lab.rounds import Rounds
 from testbed.lab.watch import Watch
 from testbed.plan.loadbalancer import expects, protocol

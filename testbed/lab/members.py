@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from testbed.cluster.model import Node
-from testbed.lab.executor import Executor
+from testbed.kernel.executor import Executor
 
 PORT = 7946
 """UDP, memberlist's."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from testbed.kernel.executor import Executor
 from testbed.lab import controller
-from testbed.lab.executor import Executor
 from testbed.plan.model import FABRIC
 from testbed.topology.model import Topology
 
@@ -18,7 +18,7 @@ def ports(topology: Topology, executor: Executor) -> list[dict[str, Any]]:
 
     Returns:
         One mapping per end: ``a``, the host or switch; its ``interface``; ``peer``, what is at the
-        other end; and the counters of :class:`testbed.lab.counters.Counters`.
+        other end; and the counters of :class:`testbed.kernel.counters.Counters`.
     """
     spaces = {host.name: f"{host.role}/{host.name}" for host in topology.hosts}
     ends = [

@@ -18,9 +18,10 @@ from collections.abc import Callable, Mapping
 from testbed.cluster.discovery import Discovery
 from testbed.cluster.proxyview import Seen, proxy_view
 from testbed.errors import LabError
-from testbed.lab import conntrack, ipvs, nftnetlink, relay
-from testbed.lab.executor import Executor
-from testbed.lab.netns import NetNs
+from testbed.kernel import conntrack, ipvs, nftnetlink
+from testbed.kernel.executor import Executor
+from testbed.kernel.netns import NetNs
+from testbed.lab import relay
 from testbed.lab.rounds import Rounds
 from testbed.lab.servicehealth import ServiceHealth
 from testbed.plan.model import Sysctl

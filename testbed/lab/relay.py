@@ -17,9 +17,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from testbed.errors import LabError
-from testbed.lab import ipvsmessages as messages
-from testbed.lab.ipvsservers import demand
-from testbed.lab.netns import NetNs
+from testbed.kernel import ipvsmessages as messages
+from testbed.kernel.ipvsservers import demand
+from testbed.kernel.netns import NetNs
 from testbed.proxy.ipvs import SetEntry
 from testbed.proxy.relay import NODE_PORTS, PORTALS, PORTS, SETS, Backend, Place, Relay
 

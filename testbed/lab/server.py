@@ -17,8 +17,8 @@ from typing import Any
 
 from testbed import objects
 from testbed.errors import LabError, TestbedError
+from testbed.kernel.join import OWN_KINDS
 from testbed.lab import directory, protocol
-from testbed.lab.join import OWN_KINDS
 from testbed.lab.lab import Lab
 from testbed.objects import Object, Source
 

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from testbed.cluster.serviceview import ProxyView, ServicePortName
-from testbed.lab.executor import Executor
+from testbed.kernel.executor import Executor
 from testbed.proxy.contract import RunsProgram
 from testbed.proxy.program import NodeProgram
 from testbed.proxy.servicehealth import Check, Key, addresses, answer, checks

@@ -10,8 +10,8 @@ from testbed.cluster.backends import READY, PodStatus
 from testbed.cluster.discovery import Discovery, Made, discover
 from testbed.cluster.history import derive, differing
 from testbed.cluster.model import Cluster
+from testbed.kubelet.kubelet import PodRuntime
 from testbed.lab import status
-from testbed.lab.kubelet import PodRuntime
 from testbed.objects import Endpoints, EndpointSlice
 
 Key = tuple[str, str]

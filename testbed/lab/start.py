@@ -8,17 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from testbed.doctor import features, needs
 from testbed.errors import LabError, MissingError
-from testbed.lab import (
-    components,
-    daemon,
-    datapath,
-    directory,
-    features,
-    needs,
-    protocol,
-    sandbox,
-)
+from testbed.go import components
+from testbed.kernel import sandbox
+from testbed.lab import daemon, datapath, directory, protocol
 from testbed.lab.client import Lab, error_of
 from testbed.spec import Spec
 

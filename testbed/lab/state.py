@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from testbed.cluster.discovery import Discovery
+from testbed.kubelet.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.births import Births
-from testbed.lab.kubelet import Key, Kubelet, PodRuntime
 from testbed.lab.services import Services
 from testbed.spec import Spec
 

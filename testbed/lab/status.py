@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from testbed.cluster.model import BoundPod, BoundService, Cluster, Node
-from testbed.lab import podstatus
-from testbed.lab.containers import Container
-from testbed.lab.kubelet import PodRuntime
+from testbed.kubelet import podstatus
+from testbed.kubelet.containers import Container
+from testbed.kubelet.kubelet import PodRuntime
 from testbed.objects import (
     Deployment,
     EgressPolicy,

@@ -12,8 +12,8 @@ from typing import Any
 
 from testbed.cluster.model import BoundPod
 from testbed.ingress import addon
+from testbed.kubelet.kubelet import Key, PodRuntime
 from testbed.lab import nodeinfo, status
-from testbed.lab.kubelet import Key, PodRuntime
 from testbed.lab.services import PLURALS
 from testbed.lab.state import State
 from testbed.objects import SERVED

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from testbed.cluster.model import Node
-from testbed.lab.executor import Executor
+from testbed.kernel.executor import Executor
 from testbed.lab.members import INTERVAL, Members
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from testbed.cluster import Cluster, held
-from testbed.lab.kubelet import PodRuntime
+from testbed.kubelet.kubelet import PodRuntime
 from testbed.objects import SERVED, Object
 
 

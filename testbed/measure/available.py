@@ -48,6 +48,6 @@ def without(campaign: Campaign, lacking: Mapping[str, Sequence[str]]) -> tuple[C
 
 def absent(mode: str) -> list[str]:
     """The features that a proxy mode needs and this machine lacks."""
-    from testbed.lab.features import probe
+    from testbed.doctor.features import probe
 
     return [one.name for one in probe(modes.get(mode).needs).values() if not one.present]

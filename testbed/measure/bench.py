@@ -22,9 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from testbed.doctor.features import require
 from testbed.errors import LabError, TestbedError
 from testbed.lab.client import Lab
-from testbed.lab.features import require
 from testbed.lab.start import running
 from testbed.measure import ports
 from testbed.measure.contract import Cell, Reading, scenarios

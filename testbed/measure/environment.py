@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from testbed.doctor.features import program
 from testbed.lab import datapath
-from testbed.lab.features import program
 from testbed.measure.affinity import processors
 from testbed.spec import Spec
 

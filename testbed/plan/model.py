@@ -3,7 +3,7 @@
 A plan says the whole truth about a lab's network before any of it exists. It is made by pure
 functions (:mod:`cni_modes`, :mod:`testbed.plan.build`), compared with another one
 (:mod:`testbed.plan.diff`), printed (:mod:`testbed.plan.shell`) and made so
-(:mod:`testbed.lab.executor`). Every item is hashable; two equal items are the same thing.
+(:mod:`testbed.kernel.executor`). Every item is hashable; two equal items are the same thing.
 
 Names of namespaces:
 

@@ -1,4 +1,4 @@
-"""A change of IPVS and of ipsets, as data (:mod:`testbed.lab.ipvs` carries it out). Pure."""
+"""A change of IPVS and of ipsets, as data (:mod:`testbed.kernel.ipvs` carries it out). Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Commands of nft(8) as data: what a transaction of nftables does to the table of Services.
 
 A command's text is what ``nft -f`` reads; what carries a transaction out may write it to the kernel
-itself instead (:mod:`testbed.lab.nftnetlink`). Rules are texts in nft's language: what is in them
-is for the mode to say and for the kernel's side to understand.
+itself instead (:mod:`testbed.kernel.nftnetlink`). Rules are texts in nft's language: what is in
+them is for the mode to say and for the kernel's side to understand.
 
 A chain must exist before anything goes to it, and nothing may go to it any more when it is
 deleted; an element is deleted before another one takes its key. So a transaction is: new chains

@@ -1,6 +1,6 @@
 """The processes around a guest, and the namespaces that end with them.
 
-Three processes, as for a lab (:mod:`testbed.lab.sandbox`)::
+Three processes, as for a lab (:mod:`testbed.kernel.sandbox`)::
 
     testbed vm ── launcher ── process 1 of a PID namespace ── virtiofsd, QEMU
                   (waits)     (ends when `testbed vm` does)
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from testbed.lab import syscalls as sc
+from testbed.kernel import syscalls as sc
 from testbed.vm import init, initramfs, qemu
 from testbed.vm.mounts import attach, detached
 from testbed.vm.plan import Plan

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from labs import RunningLab, StartLab
 
-from testbed.lab import features
+from testbed.doctor import features
 
 pytestmark = pytest.mark.e2e
 

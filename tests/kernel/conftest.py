@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testbed.lab.executor import Executor
+from testbed.kernel.executor import Executor
 from testbed.plan.diff import diff
 from testbed.plan.model import NamespacePlan, Plan
 

@@ -26,7 +26,8 @@ import dns.rdatatype
 from testbed.dns import internet
 from testbed.dns.corefile import Corefile
 from testbed.dns.internet import Record
-from testbed.lab import dnsready, syscalls
+from testbed.kernel import syscalls
+from testbed.lab import dnsready
 from testbed.lab.standaloneapi import BORN, StandaloneApi
 from testbed.lab.status import uid
 

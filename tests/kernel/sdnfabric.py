@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from testbed.doctor import features
 from testbed.errors import MissingError
-from testbed.lab import features
 from testbed.plan import sdn
 from testbed.sdn import openvswitch
 from testbed.sdn.config import CONTROL, READY, config_of

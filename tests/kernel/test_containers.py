@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from testbed.cluster import BoundPod
-from testbed.lab import containers
-from testbed.lab.kubelet import Kubelet, PodRuntime
-from testbed.lab.programs import Program
+from testbed.kubelet import containers
+from testbed.kubelet.kubelet import Kubelet, PodRuntime
+from testbed.kubelet.programs import Program
 from testbed.objects import from_manifest
 from testbed.plan.model import NamespacePlan
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from testbed.cli.doctor import command
+from testbed.doctor import features
 from testbed.errors import MissingError
-from testbed.lab import features
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
@@ -88,7 +88,7 @@ def test_the_table_marks_absence_by_a_word() -> None:
 
 
 def test_without_root_the_probes_run_in_a_user_namespace() -> None:
-    argv = [sys.executable, "-m", "testbed.lab.probe", "veth", "bridge", "vxlan"]
+    argv = [sys.executable, "-m", "testbed.doctor.probe", "veth", "bridge", "vxlan"]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, check=False, user=65534, group=65534

@@ -16,8 +16,8 @@ import grpc
 import pytest
 
 from testbed.images.catalogue import resolve
-from testbed.lab import grpcprobe
-from testbed.lab.readiness import GOOD, Answer
+from testbed.kubelet import grpcprobe
+from testbed.kubelet.readiness import GOOD, Answer
 
 SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"
 SECONDS = 5.0

@@ -13,8 +13,8 @@ from randomviews import views
 
 from testbed.cluster.serviceview import ProxyView
 from testbed.errors import LabError
-from testbed.lab.conntrack import connections, forget
-from testbed.lab.netns import NetNs
+from testbed.kernel.conntrack import connections, forget
+from testbed.kernel.netns import NetNs
 from testbed.lab.proxies import carry_out
 from testbed.proxy.contract import Forget, IptablesRestore, ProxyNode, modes
 from testbed.proxy.program import NodeProgram

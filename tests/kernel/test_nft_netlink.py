@@ -18,10 +18,10 @@ from randomviews import views
 
 from testbed.cluster.serviceview import ProxyView
 from testbed.errors import LabError
-from testbed.lab import nftnetlink
-from testbed.lab.netns import NetNs
-from testbed.lab.nftmessages import encode
-from testbed.lab.nftreader import Unknown
+from testbed.kernel import nftnetlink
+from testbed.kernel.netns import NetNs
+from testbed.kernel.nftmessages import encode
+from testbed.kernel.nftreader import Unknown
 from testbed.proxy import nft
 from testbed.proxy.contract import Nft, ProxyNode, modes
 from testbed.proxy.nft import AddChain, AddElements, AddRule, Command, Element

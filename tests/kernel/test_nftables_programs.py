@@ -15,7 +15,7 @@ from randomviews import views
 
 from testbed.cluster.serviceview import Endpoint, ProxyView, ServicePortInfo, ServicePortName
 from testbed.errors import LabError
-from testbed.lab.netns import NetNs
+from testbed.kernel.netns import NetNs
 from testbed.lab.proxies import carry_out
 from testbed.proxy.contract import Nft, ProxyNode, modes
 from testbed.proxy.program import NodeProgram

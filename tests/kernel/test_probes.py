@@ -20,9 +20,9 @@ import pytest
 
 from testbed.cluster import BoundPod
 from testbed.cluster.backends import PodStatus
-from testbed.lab.containers import Container
-from testbed.lab.kubelet import Kubelet, PodRuntime
-from testbed.lab.programs import Program
+from testbed.kubelet.containers import Container
+from testbed.kubelet.kubelet import Kubelet, PodRuntime
+from testbed.kubelet.programs import Program
 from testbed.objects import from_manifest
 from testbed.plan.model import NamespacePlan
 

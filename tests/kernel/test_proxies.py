@@ -10,8 +10,8 @@ import pytest
 
 from testbed.cluster.discovery import Discovery, discover
 from testbed.errors import LabError
-from testbed.lab.executor import Executor
-from testbed.lab.netns import NetNs
+from testbed.kernel.executor import Executor
+from testbed.kernel.netns import NetNs
 from testbed.lab.proxies import Proxies
 from testbed.objects import from_manifest
 from testbed.spec import Spec, apply, resolve

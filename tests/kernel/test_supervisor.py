@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from testbed.errors import InputError, LabError
-from testbed.lab import directory, sandbox
+from testbed.kernel import sandbox
+from testbed.lab import directory
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 

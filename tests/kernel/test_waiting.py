@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from testbed.lab import inotify
-from testbed.lab.convergence import RouteWatch
+from testbed.kernel import inotify
+from testbed.kernel.convergence import RouteWatch
 from testbed.plan.model import Address, ExpectedRoute, NamespacePlan, NextHop, Route, Veth
 
 pytestmark = pytest.mark.kernel

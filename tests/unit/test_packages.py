@@ -9,8 +9,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from testbed.lab.features import PROGRAMS
-from testbed.lab.kernel import KERNEL
+from testbed.doctor.features import PROGRAMS
+from testbed.doctor.kernel import KERNEL
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

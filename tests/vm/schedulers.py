@@ -1,7 +1,7 @@
 """Connections to three endpoints through each scheduler; run in the virtual machine as a program.
 
 Its only argument is JSON: name of a scheduler → number of connections. For each of them it makes a
-network namespace, has :mod:`testbed.lab.ipvs` load what proxy mode ipvs makes of a Service with
+network namespace, has :mod:`testbed.kernel.ipvs` load what proxy mode ipvs makes of a Service with
 three endpoints, which are addresses of that namespace, and connects. It prints as JSON how many
 connections the kernel has counted at each endpoint, and what ``ipvsadm --save`` shows.
 """
@@ -18,7 +18,7 @@ import time
 
 from testbed.cluster.categorize import categorize
 from testbed.cluster.serviceview import Endpoint, ServicePortInfo, ServicePortName
-from testbed.lab.netns import NetNs
+from testbed.kernel.netns import NetNs
 from testbed.lab.proxies import carry_out
 from testbed.proxy.contract import ProxyNode, modes
 

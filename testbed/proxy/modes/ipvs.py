@@ -19,7 +19,8 @@ refused by IPVS, never dropped; node ports do not answer on 127.0.0.1. Affinity 
 
 Not as kube-proxy: node ports are on the node's addresses of the underlay, not on those of its
 bridges and tunnels, too; a TCP connection's endpoint that has gone is looked at every 10 seconds,
-not every minute (:mod:`testbed.lab.ipvs`), and one that comes back meanwhile keeps its connections.
+not every minute (:mod:`testbed.kernel.ipvs`), and one that comes back meanwhile keeps its
+connections.
 ``conn_reuse_mode`` stays as the kernel has it, as kube-proxy does from kernel 5.9 on.
 
 Source: ``pkg/proxy/ipvs/proxier.go`` (``syncProxyRules``, ``syncEndpoint``), Kubernetes 1.34.

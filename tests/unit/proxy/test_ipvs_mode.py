@@ -13,7 +13,7 @@ from randomviews import views
 from testbed.cluster.categorize import categorize
 from testbed.cluster.serviceview import Endpoint, ProxyView, ServicePortInfo, ServicePortName
 from testbed.errors import InputError
-from testbed.lab import ipvsmessages as messages
+from testbed.kernel import ipvsmessages as messages
 from testbed.proxy.contract import IptablesRestore, ProxyNode, Step, modes
 from testbed.proxy.ipvs import Ipvs, SetEntry, VirtualServer
 from testbed.proxy.modes._ipvs_fragment import Fragment
