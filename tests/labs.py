@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 TESTBED = (sys.executable, "-m", "testbed")
 """The command."""
 
-_PATIENCE = 120.0  # seconds for a command
+_PATIENCE = 300.0  # seconds for a command
 _BUILDING = 900.0  # seconds for `up`, which builds a real component if it is the first to need it
 _numbers = itertools.count(1)
 

@@ -16,7 +16,8 @@ from testbed.lab import daemon, datapath, directory, protocol
 from testbed.lab.client import Lab, error_of
 from testbed.spec import Spec
 
-DEFAULT_WAIT = 30.0
+DEFAULT_WAIT = 120.0
+"""Seconds for pods and routes to get ready, unless one says how many; emulated CPUs are slow."""
 
 
 @dataclass

@@ -313,7 +313,8 @@ def test_the_lab_outlives_the_process_and_starts_another(lab: StartLab) -> None:
 def test_a_flood_from_a_pod_leaves_the_lab_and_its_owner_alone(lab: StartLab) -> None:
     started = lab(manifests=[PODS])
     flood = (
-        "import socket, time\n"
+        "import resource, socket, time\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))\n"
         "held = []\n"
         "for n in range(2000):\n"
         "    held.append(socket.create_connection(('192.168.0.11', 6443)))\n"
