@@ -71,4 +71,4 @@ def _ping(machine: Machine, source: str, target: str) -> None:
     show = ("ip", "-n", f"default.{target}", "-4", "-o", "address", "show", "dev", "eth0")
     address = machine.run(*show).stdout.split()[3].partition("/")[0]
     ping = ("ip", "netns", "exec", f"default.{source}", "ping", "-c1", "-W1", address)
-    until(lambda: machine.run(*ping, code=None).returncode == 0, f"{source} pings {target}", 20)
+    until(lambda: machine.run(*ping, code=None).returncode == 0, f"{source} pings {target}")
