@@ -40,7 +40,7 @@ echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6  # nothing is sent but wha
 echo made
 exec env --ignore-signal=CHLD sleep infinity
 """
-_OFFLOAD = "import sys; from testbed.lab import offload; offload.software_checksums(sys.argv[1])"
+_OFFLOAD = "import sys; from testbed.kernel import offload; offload.software_checksums(sys.argv[1])"
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
