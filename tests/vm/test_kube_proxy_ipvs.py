@@ -1,12 +1,20 @@
-"""The real kube-proxy in its ipvs mode: it serves, and is waited for."""
+"""The real kube-proxy in its ipvs mode: it serves, and is waited for.
+
+It takes minutes in software emulation, so only where ``FIDELITY_IPVS`` is in the environment.
+"""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from machines import StartVmLab
 from servicetraffic import NODE, PODS, Flow, check, prepare, service
 
-pytestmark = pytest.mark.usefixtures("kube_proxy")
+pytestmark = [
+    pytest.mark.usefixtures("kube_proxy"),
+    pytest.mark.skipif(not os.environ.get("FIDELITY_IPVS"), reason="FIDELITY_IPVS asks for it"),
+]
 BOTH = ("local-0", "remote-0")
 SERVICES = [
     PODS,
