@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from testbed.kernel import netlink
 from testbed.kernel.netns import Message, NetNs
@@ -95,3 +96,26 @@ def _unrouted(netns: NetNs, part: NamespacePlan, gone: set[str]) -> Iterator[Mes
 
 def _hops(netns: NetNs, route: Route) -> list[int | None]:
     return [None if hop.device is None else netns.index(hop.device) for hop in route.next_hops]
+
+
+def present(netns: NetNs, part: NamespacePlan) -> NamespacePlan:
+    """What of a part can be there: what its device is there for; the thread must be inside."""
+    there = netns.devices()
+    return replace(
+        part,
+        links=tuple(link for link in part.links if link.name in there),
+        addresses=tuple(item for item in part.addresses if item.device in there),
+        neighbours=tuple(item for item in part.neighbours if item.device in there),
+        fdb=tuple(item for item in part.fdb if item.device in there),
+        routes=tuple(
+            route
+            for route in part.routes
+            if {hop.device for hop in route.next_hops if hop.device is not None} <= there
+        ),
+    )
+
+
+def without_links_of(netns: NetNs, part: NamespacePlan) -> NamespacePlan:
+    """A part without those links that are there; the thread must be inside."""
+    there = netns.devices()
+    return replace(part, links=tuple(link for link in part.links if link.name not in there))

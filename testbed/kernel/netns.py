@@ -6,9 +6,10 @@ descriptor, and so ends with the lab.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +20,9 @@ _CHUNK = 400  # messages in one send: what they need stays below the default soc
 _FIRST_INDEX = 1000  # of the interfaces that we make: above those that the fabric has
 _NETLINK_BUFFER = 1 << 20
 _PATIENCE = 30  # seconds for the kernel to answer
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE})
+"""Error numbers that have nothing to do with what was asked for."""
 
 Message = tuple[object, bytes]
 """An item of the plan (for error messages) and its netlink message."""
@@ -43,8 +47,12 @@ class NetNs:
         """A new namespace, without IPv6 (this lab's clusters are IPv4), which the thread is in."""
         syscalls.unshare(syscalls.CLONE_NEWNET)
         made = cls(name, os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
-        made._open()
-        made.write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")
+        try:
+            made._open()
+            made.write_sysctl("net/ipv6/conf/default/disable_ipv6", "1")
+        except BaseException:
+            made.close()
+            raise
         return made
 
     @contextmanager
@@ -80,24 +88,38 @@ class NetNs:
         if device not in self._indices:
             try:
                 self._indices[device] = socket.if_nametoindex(device)
-            except OSError:
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    raise
                 raise LabError(f"{self.name} has no interface {device}") from None
         return self._indices[device]
+
+    def devices(self) -> set[str]:
+        """The devices that are there; the thread must be in this namespace.
+
+        What was known of their indices is what the kernel says from now on.
+        """
+        self._indices = {name: index for index, name in socket.if_nameindex()}
+        return set(self._indices)
 
     def forget(self, device: str) -> None:
         """Forgets the index of a device that was deleted."""
         self._indices.pop(device, None)
 
-    def send(self, messages: Sequence[Message]) -> None:
+    def send(self, messages: Sequence[Message], forgiven: Collection[int] = ()) -> None:
         """Has the kernel carry out all messages, in their order.
+
+        Args:
+            messages: What to carry out.
+            forgiven: Error numbers that are none.
 
         Raises:
             LabError: The kernel refuses one; the message says which and why. The others are done.
         """
         for start in range(0, len(messages), _CHUNK):
-            self._send(messages[start : start + _CHUNK])
+            self._send(messages[start : start + _CHUNK], forgiven)
 
-    def _send(self, messages: Sequence[Message]) -> None:
+    def _send(self, messages: Sequence[Message], forgiven: Collection[int]) -> None:
         if self._socket is None:
             with self.entered():
                 self._open()
@@ -111,7 +133,7 @@ class NetNs:
             except TimeoutError:
                 raise LabError(f"{self.name}: the kernel does not answer") from None
             for number, code in netlink.answers(data, 1):
-                failed += [(number, code)] * bool(code)
+                failed += [(number, code)] * (code != 0 and code not in forgiven)
                 done = done or number == last
         if failed:
             number, code = failed[0]
@@ -126,6 +148,8 @@ class NetNs:
         try:
             Path("/proc/sys", key).write_text(value)
         except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             raise LabError(f"{self.name}: sysctl {key}={value}: {error.strerror}") from None
 
     def release_socket(self) -> None:

@@ -195,7 +195,22 @@ class Lab:
 
         Returns:
             The pods that were started.
+
+        Raises:
+            LabError: The kernel refuses something; all is as before, but for pods that had been
+                ended, which are new ones of the same name.
         """
+        self._end_others(new)
+        try:
+            self._carry_out(new)
+        except LabError:
+            if self.state.spec is not new:  # else it is being brought up
+                self._begin(self.state.spec)
+            raise
+        return self._begin(new)
+
+    def _end_others(self, new: Spec) -> None:
+        """Ends the pods that ``new`` has not, or elsewhere."""
         state, pods = self.state, new.cluster.pods
         kubelet, old_pods = state.kubelet, state.kubelet.pods
         gone = [
@@ -211,7 +226,11 @@ class Lab:
         kubelet.stop(gone)
         for key in gone:
             self.entries.forget(f"pod/{key[0]}/{key[1]}")
-        self._carry_out(new)
+
+    def _begin(self, new: Spec) -> list[PodRuntime]:
+        """Starts the pods that ``new`` has and the lab has not; its network is there."""
+        state, pods = self.state, new.cluster.pods
+        kubelet = state.kubelet
         fresh = [pod for key, pod in pods.items() if key not in kubelet.pods]
         births = state.births.with_cluster(new.cluster, fresh, now())
         state.births = state.births.and_of(births)  # somebody may still look at the old ones

@@ -29,9 +29,8 @@ class Kernel:
     def become(self, **parts: NamespacePlan) -> None:
         """Makes it so; ``node_n1`` is the namespace ``node/n1``."""
         plan = Plan({name.replace("_", "/"): part for name, part in parts.items()})
-        change = diff(self._plan, plan)
+        self.executor.apply(diff(self._plan, plan))
         self._plan = plan
-        self.executor.apply(change)
 
     def say(self, namespace: str, line: str, code: int = 0) -> str:
         """What a command line prints in a namespace."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +189,13 @@ def snapshot(kernel: Any, namespace: str) -> list[Any]:
     return [kernel.ask(namespace, line) for line in SNAPSHOT]
 
 
+def lines(kernel: Any, namespace: str) -> list[str]:
+    """The same without interfaces' numbers, the order, and MACs that the kernel chooses."""
+    shown = ("ip -br address", *SNAPSHOT[2:])
+    found = [line for command in shown for line in kernel.say(namespace, command).splitlines()]
+    return sorted(re.sub(r"@\S+", "", line) for line in found if "veth1 master" not in line)
+
+
 def wait_for_operational_state(kernel: Any, device: str = "n1-eth0") -> None:
     """The kernel tells of a carrier a little after it is there (RFC 2863's state)."""
     end = time.monotonic() + 5
@@ -330,13 +340,60 @@ def test_an_error_names_the_item(kernel: Any, more: NamespacePlan, message: str)
         kernel.become(node_n1=N1 + more, node_n2=N2)
 
 
-def test_what_the_kernel_refuses_keeps_nothing_else_from_being_made(kernel: Any) -> None:
-    good = Route("10.7.0.0/16", (NextHop("192.168.0.12"),))
-    bad = Route("10.0.0.0/8", (NextHop("172.16.0.1"),))
+POD_C = Veth("veth3", "eth0", "pod/c", MAC(8), 1450, master="cni0")
+PODS = {"pod_a": POD, "pod_b": NamespacePlan()}
+HOOK = IptablesRules(
+    "hook",
+    "*filter\n:HOOK - [0:0]\n-I FORWARD 1 -j HOOK\nCOMMIT\n",
+    "*filter\n-D FORWARD -j HOOK\n-F HOOK\n-X HOOK\nCOMMIT\n",
+)
+REFUSED: list[tuple[str, NamespacePlan]] = [
+    ("last of all", NamespacePlan(impairments=(Impairment("eth7", 1500, Limits(rate=1e6)),))),
+    ("address", NamespacePlan(addresses=(Address("eth7", "192.168.0.11/24"),))),
+    ("link", NamespacePlan(links=(replace(VXLAN, name="second"),))),  # of the same VNI
+    ("rules", NamespacePlan(rules=(IptablesRules("test", "*filter\n-A NO -j ACCEPT\nCOMMIT\n"),))),
+]
+
+
+@pytest.mark.parametrize("bad", [part for _, part in REFUSED], ids=[name for name, _ in REFUSED])
+def test_a_refused_change_is_taken_back(kernel: Any, bad: NamespacePlan) -> None:
+    """Pods that would have come and gone, links, addresses, routes and rules are as before."""
+    hooked = NamespacePlan(rules=(HOOK,))
+    kernel.become(node_n1=N1 + ADDED + hooked, node_n2=N2, **PODS)
+    for device in ("n1-eth0", "cni0", "veth1", "cali1"):
+        wait_for_operational_state(kernel, device)
+    before = lines(kernel, "node/n1")
+    links = (BRIDGE, VXLAN, POD_C)  # neither pod/a nor pod/b, but pod/c
+    address = NamespacePlan(addresses=(Address("n1-eth0", "10.99.0.1/16"),))
+    fewer = NamespacePlan(links=links, addresses=ADDED.addresses[:2]) + address
+    with pytest.raises(LabError):
+        kernel.become(node_n1=N1 + fewer + bad, node_n2=N2, pod_c=NamespacePlan())
+    assert set(kernel.executor.namespaces) == {"node/n1", "node/n2", "pod/a", "pod/b"}
+    for device in ("veth1", "cali1"):
+        wait_for_operational_state(kernel, device)
+    assert lines(kernel, "node/n1") == before
+    kernel.say("pod/a", "ping -c 1 -W 2 10.244.1.1")
+    rules = kernel.say("node/n1", "iptables -S").splitlines()
+    assert rules.count("-A FORWARD -j HOOK") == 1
     kernel.become(node_n1=N1, node_n2=N2)
-    with pytest.raises(LabError, match=r"'10\.0\.0\.0/8'"):
-        kernel.become(node_n1=N1 + NamespacePlan(routes=(bad, good)), node_n2=N2)
-    assert "10.7.0.0/16" in {route["dst"] for route in kernel.ask("node/n1", "ip route")}
+    assert "-N HOOK" not in kernel.say("node/n1", "iptables -S")
+
+
+def test_too_many_open_files_are_told_and_given_back(kernel: Any) -> None:
+    def numbers() -> set[str]:
+        return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+    kernel.become(node_n1=N1, node_n2=N2)
+    before, limits = numbers(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(before) + 40, limits[1]))
+    pods = {f"pod_p{number}": NamespacePlan() for number in range(100)}
+    try:
+        with pytest.raises(LabError, match=r"^Too many open files: the lab's process may have \d+"):
+            kernel.become(node_n1=N1, node_n2=N2, **pods)
+        assert numbers() == before
+        kernel.become(node_n1=N1, node_n2=N2, pod_p1=NamespacePlan())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_work_in_other_namespaces_is_done_when_one_fails(kernel: Any) -> None:
