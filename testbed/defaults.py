@@ -3,3 +3,5 @@
 TOPOLOGY = "single"
 CNI = "vxlan"
 PROXY = "iptables"
+NONE = "none"
+"""What proxy mode, DNS and ingress controller are called where there is to be none."""

@@ -14,9 +14,9 @@ from typing import Any
 
 from testbed.cluster.apiservice import PORT, SERVICE_PORT
 from testbed.cluster.model import BoundPod, Cluster
+from testbed.defaults import NONE
 from testbed.dns import internet, resolvconf
 from testbed.dns.corefile import Corefile
-from testbed.dns.options import NONE
 from testbed.dns.resolvconf import Kubelet, ResolvConf
 from testbed.objects import Object, from_manifest
 from testbed.plan.model import FABRIC, File, NamespacePlan, Plan

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from testbed.defaults import NONE
 from testbed.errors import InputError, Where, unknown
 from testbed.objects import names
 
-NONE, COREDNS = "none", "coredns"
+COREDNS = "coredns"
 MODES = (COREDNS, NONE)
 """What ``--dns`` knows."""
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from testbed.cluster.apiservice import SERVICE_PORT
 from testbed.cluster.model import Cluster
+from testbed.defaults import NONE
 from testbed.ingress.contract import Controller, controllers
-from testbed.ingress.options import NONE
 from testbed.objects import IngressClass, Object, from_manifest
 from testbed.objects.ingressclass import DEFAULT_ANNOTATION
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from testbed.defaults import NONE
 from testbed.errors import InputError, Where, unknown
 from testbed.ingress.contract import controllers
-
-NONE = "none"
-"""No controller."""
 
 POLICIES = ("Local", "Cluster")
 """What ``ingress_policy`` knows; the first is the default, as in ingress-nginx's own manifests."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from testbed.defaults import CNI, TOPOLOGY
+from testbed.defaults import CNI, NONE, TOPOLOGY
 from testbed.errors import InputError, Where, unknown
 from testbed.measure.contract import Cell, Scenario, scenarios, state_of
 from testbed.measure.events import Event
@@ -25,12 +25,6 @@ KEYS = (
     "topology", "settings", "impairments", "cni", "proxy", "repeat", "seconds", "seed", "events",
     "scenarios",
 )  # fmt: skip
-NO_PROXY = "none"
-"""The proxy mode that carries no Service."""
-
-NO_ADDON = "none"
-"""The value of a setting that installs something into a lab, where it shall not."""
-
 PROXY_KEY, FIRST = "proxy", "first"
 """What a scenario says in a campaign file that is measured with the first proxy mode alone."""
 
@@ -67,7 +61,7 @@ class Campaign:
     settings: Mapping[str, str] = field(default_factory=dict)
     impairments: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {UNIMPAIRED: {}})
     cni: tuple[str, ...] = (CNI,)
-    proxy: tuple[str, ...] = (NO_PROXY,)
+    proxy: tuple[str, ...] = (NONE,)
     repeat: int = 5
     seconds: int = 1
     seed: int | None = None
@@ -131,7 +125,7 @@ class Campaign:
         self._check(name, scenario)
         if name in self.once and variant.proxy != self.proxy[0]:
             return False
-        carried = variant.proxy != NO_PROXY or not scenario.proxied
+        carried = variant.proxy != NONE or not scenario.proxied
         return carried and (not scenario.topologies or variant.topology in scenario.topologies)
 
     def _check(self, name: str, scenario: Scenario) -> None:
@@ -148,11 +142,11 @@ class Campaign:
         wanted = scenario.topologies
         if wanted and not set(wanted) & set(self.topology):
             yield f"the topology {' or '.join(wanted)}", f"Say -t {wanted[0]}."
-        if scenario.proxied and set(self.proxy) == {NO_PROXY}:
+        if scenario.proxied and set(self.proxy) == {NONE}:
             yield "a proxy mode", "Say --proxy iptables,nftables."
         for key, value in scenario.addons.items():
             chosen = [self.settings, *self.impairments.values()]
-            if not any(one.get(key, NO_ADDON) != NO_ADDON for one in chosen):
+            if not any(one.get(key, NONE) != NONE for one in chosen):
                 yield f"the add-on {key}", f"Say --{key} {value}."
 
 
@@ -229,7 +223,7 @@ def override(
     for key, values in names.items():
         where = Where(f"--{key}")
         changes[key] = distinct([CHECKS[key](value, where) for value in values], where)
-    if set(changes.get("proxy", ())) == {NO_PROXY} and "ingress" not in settings:
+    if set(changes.get("proxy", ())) == {NONE} and "ingress" not in settings:
         changes["settings"].pop("ingress", None)  # the file's controller would need one
     if chosen:
         where = Where("--scenario")
