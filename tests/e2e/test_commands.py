@@ -493,11 +493,11 @@ def test_an_interrupted_up_leaves_nothing(machine: Machine) -> None:
     until(machine.supervisors, "a supervisor runs")
     (command,) = children(up.pid)
     os.kill(command, signal.SIGINT)
-    said = up.communicate(timeout=10)
+    said = up.communicate(timeout=60)
     assert up.returncode == 130, said
     assert said == ("", said[1])
     assert said[1].splitlines()[-1] == "testbed: interrupted"
-    until(lambda: machine.processes == before, "all processes are gone", 3)
+    until(lambda: machine.processes == before, "all processes are gone", 30)
     assert machine.labs() == []
 
 

@@ -128,7 +128,7 @@ def test_an_interrupted_suite_leaves_no_pods(lab: StartLab, number: signal.Signa
     assert running.stdout is not None
     assert b"pod-addresses" in running.stdout.readline()
     running.send_signal(number)
-    _, said = running.communicate(timeout=10)
+    _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said
     assert b"Traceback" not in said
     assert json.loads(broken.run("get", "pods", "-A", "-o", "json").stdout)["items"] == []
@@ -160,7 +160,7 @@ def test_a_missing_route_is_found_from_both_sides_within_seconds(bridged: Runnin
     began = time.monotonic()
     with _broken(bridged, "node/n1", f"ip route del {route}", f"ip route add {route}"):
         failed = _failed(bridged)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # not the minutes that TCP would try
     assert list(failed) == NODES_AND_PODS
     for failure in failed["pod-to-pod-icmp"]:
         assert {part.rpartition(", ")[2] for part in failure.split(")")[:2]} == {"n1", "n2"}

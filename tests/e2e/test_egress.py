@@ -201,16 +201,16 @@ def test_another_node_takes_over_when_the_gateway_dies(lab: StartLab) -> None:
     with answering(started, "external/client"):
         assert told(started, "shell") == "192.168.0.50"
         started.run("fail", "node", "n2")
-        until(lambda: told(started, "shell") == "192.168.0.50", "another gateway", 30)
+        until(lambda: told(started, "shell") == "192.168.0.50", "another gateway", 90)
         assert "192.168.0.50" in started.exec("node/n3", "ip", "-4", "addr")
         started.run("heal", "node", "n2")
         route = ("ip", "route", "show", "table", "all", "dev", "egress")
-        until(lambda: "192.168.0.12" in started.exec("node/n1", *route), "n2 again", 30)
-        until(lambda: told(started, "shell") == "192.168.0.50", "n2 answers", 30)
+        until(lambda: "192.168.0.12" in started.exec("node/n1", *route), "n2 again", 90)
+        until(lambda: told(started, "shell") == "192.168.0.50", "n2 answers", 90)
         # With neither of them no packet goes another way, and leaks the node's address.
         started.run("fail", "node", "n2")
         started.run("fail", "node", "n3")
-        until(lambda: not started.exec("node/n1", *route), "no gateway", 30)
+        until(lambda: not started.exec("node/n1", *route), "no gateway", 90)
         assert told(started, "shell") not in ("192.168.0.50", "192.168.0.11")
         assert told(started, "other") == "192.168.0.11"
 
@@ -223,7 +223,7 @@ def test_of_two_nodes_the_one_that_is_left_is_the_gateway(lab: StartLab) -> None
     with answering(started, "external/client"):
         assert told(started, "shell") == "192.168.0.50"
         started.run("fail", "node", "n1")
-        until(lambda: told(started, "shell") == "192.168.0.50", "the node that is left", 30)
+        until(lambda: told(started, "shell") == "192.168.0.50", "the node that is left", 90)
 
 
 EXTERNAL_NAME = """\

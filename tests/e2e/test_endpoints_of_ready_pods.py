@@ -153,8 +153,8 @@ def test_a_killed_container_leaves_at_once(running: RunningLab) -> None:
     until(lambda: "victim" in ready(running, "web"), "victim is there")
     pid = running.exec("default/victim", "curl", "-s", "localhost:8080/pid")
     running.exec("default/victim", "kill", "-KILL", pid)
-    until(lambda: "victim" not in ready(running, "web"), "victim has left", 3)
-    until(lambda: "victim" not in answers(running, "10.96.9.1", 40), "the proxies know", 3)
+    until(lambda: "victim" not in ready(running, "web"), "victim has left")
+    until(lambda: "victim" not in answers(running, "10.96.9.1", 40), "the proxies know")
     running.run("delete", "pod", "victim")
 
 

@@ -76,10 +76,10 @@ def test_one_node_answers_for_an_address_and_another_when_it_dies(lab: StartLab)
     assert client_seen(started, CLUSTER) == "10.244.1.0"  # n1's, who has masqueraded it
     assert neighbour(started, CLUSTER) == MACS["n1"]
     started.run("fail", "node", "n1")
-    until(lambda: client_seen(started, CLUSTER) not in ("", "10.244.1.0"), "another node", 30)
+    until(lambda: client_seen(started, CLUSTER) not in ("", "10.244.1.0"), "another node", 90)
     assert neighbour(started, CLUSTER) in (MACS["n2"], MACS["n3"])
     started.run("heal", "node", "n1")
-    until(lambda: neighbour(started, CLUSTER) == MACS["n1"], "n1 again", 30)
+    until(lambda: neighbour(started, CLUSTER) == MACS["n1"], "n1 again", 90)
     assert client_seen(started, CLUSTER) == "10.244.1.0"
     started.run("delete", "service", "cluster")
     started.exec("external/client", "ip", "neigh", "flush", "all")

@@ -64,7 +64,7 @@ def _capture(lab: Any, target: str, device: str, expression: str) -> Iterator[li
                 break
         lines: list[str] = []
         yield lines
-        out, _ = tcpdump.communicate(timeout=10)
+        out, _ = tcpdump.communicate(timeout=60)
         lines += str(out).splitlines()
 
 
@@ -139,7 +139,7 @@ def test_bfd(lab: StartLab) -> None:
     def sessions() -> list[str]:
         return [peer["status"] for peer in _vtysh(running, "node/n1", "show bfd peers")]
 
-    until(lambda: sessions() == ["up"], "the BFD session is up", 20)
+    until(lambda: sessions() == ["up"], "the BFD session is up", 60)
     running.exec("default/a", "ping", "-c1", "-W2", TO)
 
 
@@ -149,8 +149,8 @@ def test_bfd_of_nodes_and_fabric(lab: StartLab) -> None:
     def sessions(host: str) -> list[str]:
         return [peer["status"] for peer in _vtysh(running, host, "show bfd peers")]
 
-    until(lambda: sessions("node/n1") == ["up"], "the session of n1 and its leaf is up", 20)
-    until(lambda: sessions("router/l1") == ["up"] * 3, "those of n1 and two spines are up", 20)
+    until(lambda: sessions("node/n1") == ["up"], "the session of n1 and its leaf is up", 60)
+    until(lambda: sessions("router/l1") == ["up"] * 3, "those of n1 and two spines are up", 60)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +186,7 @@ def test_traffic_survives_a_dead_link(fabric: Any) -> None:
                     30,
                 )
                 # The way back is the other routers' business, who may be later than l1.
-                until(lambda: fabric.run(*once, code=None).returncode == 0, "answers", 5)
+                until(lambda: fabric.run(*once, code=None).returncode == 0, "answers", 30)
         pinging.send_signal(signal.SIGINT)
         answers = [int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", pinging.communicate()[0])]
     control.close()

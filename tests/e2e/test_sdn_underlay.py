@@ -45,7 +45,7 @@ def test_traffic_goes_on_whichever_links_fail_and_every_failure_is_healed(lab: S
             running.exec("node/n1", "ping", "-c", "3", "-i", "0.1", "-W", "1", "192.168.2.11")
     running.run("heal")
     handle = Lab(running.name)
-    assert handle.settle(10) == []
+    assert handle.settle(90) == []
     handle.close()
     running.exec("node/n1", "ping", "-c", "3", "-i", "0.1", "-W", "1", "192.168.2.11")
 
@@ -57,7 +57,7 @@ def test_a_controller_that_dies_and_comes_back_interrupts_nothing(lab: StartLab)
     assert " 0% packet loss" in running.exec("node/n1", *ping)
     running.run("heal", "daemon", "fabric/controller")
     handle = Lab(running.name)
-    assert handle.settle(20) == []
+    assert handle.settle(90) == []
     handle.close()
     assert " 0% packet loss" in running.exec("node/n1", *ping)
 
