@@ -14,8 +14,7 @@ set of options and keeps it until the file is done, for tests that leave it as t
 Names are unique on the machine, so that workers of pytest-xdist and other people's sessions do not
 meet. A lab has a guard process that ends it when the session does, however that ends.
 
-With ``--dist loadgroup`` the tests of a file run in one worker, as ``--dist loadfile`` has it, and
-those of ``tests/vm`` all in one, because they share one virtual machine.
+Between several workers (``-n``) tests are divided by files (``scheduling.py``).
 """
 
 from __future__ import annotations
@@ -24,12 +23,10 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from labs import RunningLab, StartLab
-
-_ONE_WORKER = Path(__file__).with_name("vm")
+from scheduling import TOGETHER, FileScheduling
 
 
 def pytest_configure() -> None:
@@ -38,13 +35,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests belong into one worker of pytest-xdist; the longest of them come first."""
-    items.sort(key=lambda item: _ONE_WORKER not in item.path.parents)
-    for item in items:
-        group = _ONE_WORKER if _ONE_WORKER in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(group.name))
+    """Those of the virtual machine come first: with several workers they take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(f"{TOGETHER}/"))
+
+
+@pytest.hookimpl(optionalhook=True)  # -p no:xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Which worker of pytest-xdist runs what."""
+    return FileScheduling(config, log)
 
 
 def _starter(stack: ExitStack) -> StartLab:
