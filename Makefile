@@ -8,7 +8,7 @@ help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 test:  ## set-up, lint, types and all tests; root or sudo
-	./run test -n 2
+	./run test
 
 unit:  ## the tests that need no root
 	$(PYTEST) tests/unit tests/golden
