@@ -39,7 +39,7 @@ class RunningLab:
         )
         given = ("-f", "-") if manifests else ()
         try:
-            self.run("up", *options, *given, text="\n---\n".join(manifests))
+            self.run("up", "--timeout", "120", *options, *given, text="\n---\n".join(manifests))
         except BaseException:
             self.end()
             raise

@@ -15,7 +15,7 @@ from testbed.kernel import join
 from testbed.kernel.executor import Executor
 from testbed.kernel.sandbox import STATE
 from testbed.kubelet import podns, programs
-from testbed.kubelet.kubelet import Key, Kubelet
+from testbed.kubelet.kubelet import Key, PodRuntime
 from testbed.kubelet.programs import Program
 from testbed.lab.fabric import Fabric
 from testbed.plan.model import FABRIC
@@ -28,7 +28,7 @@ class Entries:
 
     Args:
         executor: Has the network namespaces, and the thread that can enter others.
-        kubelet: Has the pods.
+        pod: Gives the containers of a pod, also while it is being ended; None if there is none.
         fabric: Has the hosts.
         resolv_conf: Gives the text of a pod's ``/etc/resolv.conf``.
     """
@@ -36,14 +36,13 @@ class Entries:
     def __init__(
         self,
         executor: Executor,
-        kubelet: Kubelet,
+        pod: Callable[[Key], PodRuntime | None],
         fabric: Fabric,
         resolv_conf: Callable[[BoundPod], str],
     ) -> None:
-        self._executor, self._kubelet, self._fabric = executor, kubelet, fabric
+        self._executor, self._pod, self._fabric = executor, pod, fabric
         self._resolv_conf = resolv_conf
         self._made: dict[str, join.Descriptors] = {}
-        self._shared: dict[str, str] = {}
 
     def netns(self, name: str) -> int:
         """The descriptor of a network namespace by its name in the plan.
@@ -61,14 +60,9 @@ class Entries:
         return self._executor.namespaces[place].descriptor
 
     def _place(self, name: str) -> str:
-        """The network namespace of a pod: its own, or with ``hostNetwork`` its node's.
-
-        That is remembered, because a pod that is being ended is asked for its readiness still.
-        """
-        pod = self._kubelet.pods.get(_key(name))
-        if pod is not None and pod.bound.host_network:
-            self._shared[name] = f"node/{pod.bound.node}"
-        return self._shared.get(name, name)
+        """The network namespace of a pod: its own, or with ``hostNetwork`` its node's."""
+        pod = self._pod(_key(name))
+        return name if pod is None or not pod.bound.host_network else f"node/{pod.bound.node}"
 
     def namespaces(self, name: str) -> join.Descriptors:
         """The network, mount and UTS namespaces of a pod or host.
@@ -86,7 +80,7 @@ class Entries:
             return
         kind, _, rest = name.partition("/")
         if kind == "pod":
-            bound = self._kubelet.pods[_key(name)].bound
+            bound = self._runtime(_key(name)).bound
             netns = self._executor.namespaces[self._place(name)]
             folder = _PODS / "_".join(bound.key)
             host = programs.host_name(bound)
@@ -101,7 +95,6 @@ class Entries:
 
     def forget(self, name: str) -> None:
         """Gives back what was made for a pod that goes."""
-        self._shared.pop(name, None)
         for descriptor in self._made.pop(name, {}).values():
             os.close(descriptor)
 
@@ -127,11 +120,15 @@ class Entries:
         Raises:
             InputError: There is no such pod or container.
         """
-        if key not in self._kubelet.pods:
-            raise _not_found(f"pod/{key[0]}/{key[1]}")
-        runtime = self._kubelet.pods[key]
+        runtime = self._runtime(key)
         known = [c.program for c in (*runtime.containers, *runtime.init)]
         return programs.named(known, container, key[1])
+
+    def _runtime(self, key: Key) -> PodRuntime:
+        found = self._pod(key)
+        if found is None:
+            raise _not_found(f"pod/{key[0]}/{key[1]}")
+        return found
 
 
 def _not_found(name: str) -> InputError:

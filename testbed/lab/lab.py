@@ -89,7 +89,7 @@ class Lab:
         progress("fabric")
         private = hosts.prepare(spec.plan)
         fabric = Fabric(spec.topology, private)
-        self.entries = Entries(self._executor, self.state.kubelet, fabric, self._resolv_conf)
+        self.entries = Entries(self._executor, self.state.runtime, fabric, self._resolv_conf)
         known = self._executor.namespaces
         known[FABRIC] = NetNs(FABRIC, os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         for host in spec.topology.hosts:
@@ -224,8 +224,6 @@ class Lab:
         self.ledger.record("pods")  # that they are being ended
         self._services_changed()
         kubelet.stop(gone)
-        for key in gone:
-            self.entries.forget(f"pod/{key[0]}/{key[1]}")
 
     def _begin(self, new: Spec) -> list[PodRuntime]:
         """Starts the pods that ``new`` has and the lab has not; its network is there."""
@@ -234,6 +232,8 @@ class Lab:
         fresh = [pod for key, pod in pods.items() if key not in kubelet.pods]
         births = state.births.with_cluster(new.cluster, fresh, now())
         state.births = state.births.and_of(births)  # somebody may still look at the old ones
+        for namespace, name in state.leaving:
+            self.entries.forget(f"pod/{namespace}/{name}")
         state.spec, state.leaving = new, {}
         state.births = births
         for key, running in kubelet.pods.items():

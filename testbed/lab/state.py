@@ -45,6 +45,11 @@ class State:
         leaving = {key: runtime for key, (_, runtime) in self.leaving.items()}
         return leaving | dict(self.kubelet.pods)
 
+    def runtime(self, key: Key) -> PodRuntime | None:
+        """The containers of one pod that runs, also if it is being ended; None if there is none."""
+        _, leaving = self.leaving.get(key, ("", None))
+        return self.kubelet.pods.get(key, leaving)
+
     def discover(self) -> Discovery:
         """The Services and their endpoints as they are now."""
         return self.services.update(self.spec.cluster, self.runtimes())

@@ -64,7 +64,7 @@ MANIFESTS = (
     service("last", "10.96.9.2"),
     pod("http", "web", HEALTH),
     pod("other", "web", HEALTH),
-    pod("going", "last", {"tcpSocket": {"port": "www"}}, grace=3),
+    pod("going", "last", {"tcpSocket": {"port": "www"}}, grace=300),
 )
 
 
@@ -148,12 +148,13 @@ def test_a_command_decides(running: RunningLab) -> None:
 
 
 def test_a_killed_container_leaves_at_once(running: RunningLab) -> None:
-    slow = {"tcpSocket": {"port": "www"}, "periodSeconds": 300}
+    """Not when its probe is asked again; it comes back when it is started again, after 10 s."""
+    slow = {"tcpSocket": {"port": "www"}, "periodSeconds": 40}
     running.run("apply", "-f", "-", text=pod("victim", "web", slow))
     until(lambda: "victim" in ready(running, "web"), "victim is there")
     pid = running.exec("default/victim", "curl", "-s", "localhost:8080/pid")
     running.exec("default/victim", "kill", "-KILL", pid)
-    until(lambda: "victim" not in ready(running, "web"), "victim has left")
+    until(lambda: "victim" not in ready(running, "web"), "victim has left", 9)
     until(lambda: "victim" not in answers(running, "10.96.9.1", 40), "the proxies know")
     running.run("delete", "pod", "victim")
 
@@ -168,6 +169,7 @@ def deleting(lab: RunningLab, name: str) -> Iterator[threading.Thread]:
 
 def test_a_pod_that_is_deleted_is_a_terminating_endpoint_until_it_ends(running: RunningLab) -> None:
     assert ready(running, "last") == {"going"}
+    pid = running.exec("default/going", "curl", "-s", "localhost:8080/pid")
     terminating = {"ready": False, "serving": True, "terminating": True}
     with deleting(running, "going") as thread:
         until(lambda: conditions(running, "last").get("going") == terminating, "it is going")
@@ -175,6 +177,7 @@ def test_a_pod_that_is_deleted_is_a_terminating_endpoint_until_it_ends(running: 
         assert get(running, "endpoints", "last").get("subsets", []) == []
         assert answers(running, "10.96.9.2", 2) == {"going"}  # there is no other
         assert thread.is_alive()
+        running.exec("default/going", "kill", "-KILL", pid)
     assert conditions(running, "last") == {}
     running.run("apply", "-f", "-", text=MANIFESTS[-1])
 
