@@ -99,7 +99,7 @@ class Machine:
         code: int | None = 0,
         text: str = "",
         env: Mapping[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 300,
     ) -> subprocess.CompletedProcess[str]:
         """Runs ARGV and demands an exit code (None: any)."""
         done = subprocess.run(
@@ -116,8 +116,13 @@ class Machine:
         return done
 
     def testbed(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Runs ``testbed ARGV``; ``options`` are those of :meth:`run`."""
-        return self.run(*TESTBED, *argv, **options)
+        """Runs ``testbed ARGV``; ``options`` are those of :meth:`run`.
+
+        ``up`` is given more time than it takes by itself, unless ARGV says how much.
+        """
+        at = argv.index("up") + 1 if "up" in argv[:3] else 0
+        patience = ("--timeout", "120") if at else ()
+        return self.run(*TESTBED, *argv[:at], *patience, *argv[at:], **options)
 
     def json(self, *argv: str) -> Any:
         """What ``testbed ARGV -o json`` says."""
