@@ -42,6 +42,7 @@ ARGUMENTS = "testbed.arguments"
 """Where a context's ``meta`` has the command line: ``--vm`` of a command runs it again."""
 
 _INTERRUPTED = 130
+_SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
 class _Commands(click.Group):
@@ -107,6 +108,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Runs the command line; errors become one message on stderr and an exit code."""
+    _find_programs_of_root()
     try:
         result = root.main(_lab_first(arguments), prog_name="testbed", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -118,6 +120,13 @@ def run(arguments: list[str]) -> int:
         return InputError.exit_code
     except (Exception, KeyboardInterrupt) as error:
         return _fail(*_explain(error))
+
+
+def _find_programs_of_root() -> None:
+    """Has ip, iptables, modprobe found also in a shell of `su`, which keeps a user's PATH."""
+    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    missing = [folder for folder in _SBIN if folder not in path]
+    os.environ["PATH"] = os.pathsep.join((*path, *missing))
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

@@ -478,6 +478,14 @@ def test_down(machine: Machine) -> None:
     assert machine.testbed("ls").stdout == "No lab runs.\n"
 
 
+def test_the_programs_of_root_are_found_with_the_path_of_a_user(machine: Machine) -> None:
+    """`su` without `-` leaves a user's PATH, which has no folder of ip, iptables and modprobe."""
+    user = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    machine.testbed("up", "--set", "nodes=1", env=user)
+    machine.testbed("exec", "node/n1", "--", "iptables", "-S", env=user)
+    machine.testbed("down", env=user)
+
+
 def test_a_second_up_changes_nothing(lab: Machine) -> None:
     before = _pods(lab, lab="default")
     done = lab.testbed("up", "-f", "-", text=SHOP, code=2)
