@@ -1,10 +1,11 @@
-"""Pods that a suite adds to a lab for its own time."""
+"""Objects that a suite adds to a lab for its own time."""
 
 from __future__ import annotations
 
 import secrets
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,6 +17,7 @@ LABEL = "testbed/conformance"
 """The label of temporary pods; its value is the namespace that they are in."""
 
 _FILE = "testbed conformance"
+_READY, _AGAIN = 60.0, 0.05  # seconds that pods have to get ready, and between two looks at them
 _IDLE = [{"name": "pause", "image": "pause"}]
 _ASLEEP = [
     {"name": name, "image": "busybox", "command": ["sleep", "infinity"]} for name in ("a", "b")
@@ -49,6 +51,31 @@ def filled(lab: Lab, per_node: int) -> Iterator[str]:
         yield namespace
     finally:
         _delete(lab.name, namespace)
+
+
+def put(lab: Lab, objects: Sequence[Mapping[str, Any]]) -> None:
+    """Makes objects; returns when their namespaces' pods are ready and served, or time is over.
+
+    ``apply`` waits for no more than the first answer of a pod's probe, which on a slow machine
+    comes before its server. Applied once more, the objects are as they were, and what had become
+    ready before is served.
+
+    Raises:
+        TestbedError: The lab refuses them.
+    """
+    manifests = [[item, _FILE, None, None] for item in objects]
+    lab.ask("apply", manifests=manifests)
+    namespaces = {item["metadata"].get("namespace", "default") for item in objects}
+    end = time.monotonic() + _READY
+    while not _ready(lab, namespaces) and time.monotonic() < end:
+        time.sleep(_AGAIN)
+    lab.ask("apply", manifests=manifests)
+
+
+def _ready(lab: Lab, namespaces: Collection[str]) -> bool:
+    pods = (pod for pod in lab.objects("pods") if pod["metadata"]["namespace"] in namespaces)
+    conditions = (condition for pod in pods for condition in pod["status"]["conditions"])
+    return all(c["status"] == "True" for c in conditions if c["type"] == "Ready")
 
 
 def _missing(lab: Lab, per_node: int, namespace: str) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from testbed.plan.model import FABRIC, Daemon, NamespacePlan, Plan
 
 _HOSTS = STATE / "hosts"
 _FRR = "frr"
-_PATIENCE = 20.0  # seconds for a daemon to open its socket
+_PATIENCE = 60.0  # seconds for a daemon to open its socket; on an emulated CPU some take 20
 
 
 def _root(host: str) -> Path:

@@ -38,7 +38,7 @@ from testbed.plan.diff import diff
 from testbed.plan.model import FABRIC, Plan
 from testbed.spec import Spec
 
-CONTROLLER = 10.0
+CONTROLLER = 30.0
 """Seconds that an SDN controller has to program its switches before hosts announce themselves."""
 
 SETTLE = 30.0

@@ -209,7 +209,7 @@ def test_no_endpoint_is_503_and_the_first_one_is_served(asked: Site) -> None:
     asked.lab.apply([*none, ingress("one", ("x.test", "/", "c"))])
     assert service(asked, "x.test") == 503
     asked.lab.apply(some)
-    assert service(asked, "x.test") == "c"
+    until(lambda: service(asked, "x.test") == "c", "its pod is ready, and served")
     asked.lab.delete(some)
     assert service(asked, "x.test") == 503
 

@@ -38,7 +38,7 @@ def bench(campaign: str, folder: Path, *options: str) -> tuple[pd.DataFrame, str
     file.write_text(campaign)
     out = folder / "out"
     argv = [*TESTBED, "bench", str(file), "--out", str(out), *options]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stderr
     return pd.read_parquet(out / "samples.parquet"), done.stdout
 

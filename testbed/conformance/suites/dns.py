@@ -213,7 +213,7 @@ def _made(lab: Lab) -> Iterator[str]:
     ]
     _into(namespace, objects[1:])
     try:
-        lab.ask("apply", manifests=[[item, _FILE, None, None] for item in objects])
+        temporary.put(lab, objects)
         alias = {"type": "ExternalName", "externalName": _name_of_plain(lab, namespace)}
         (last,) = _into(namespace, [_object("Service", "alias", spec=alias)])
         lab.ask("apply", manifests=[[last, _FILE, None, None]])

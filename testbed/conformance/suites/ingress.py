@@ -280,7 +280,7 @@ def _made(lab: Lab, controller: Controller) -> Iterator[str]:
     made = [{"apiVersion": "v1", "kind": "Namespace", "metadata": head}]
     made += [*objects(namespace, name)]
     try:
-        lab.ask("apply", manifests=[[item, _FILE, None, None] for item in made])
+        temporary.put(lab, made)
         yield namespace
     finally:
         with suppress(TestbedError):  # the lab has ended
