@@ -68,8 +68,10 @@ class Client(Side):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connects to an endpoint, and reads nothing before."""
         super().connection_made(transport)
-        self.transport.pause_reading()
-        self._task = asyncio.get_running_loop().create_task(self._join())
+        loop = asyncio.get_running_loop()
+        # Soon, not now: Python 3.11.2, which Debian 12 has, begins to read right after this.
+        loop.call_soon(self.transport.pause_reading)
+        self._task = loop.create_task(self._join())
 
     async def _join(self) -> None:
         backend = self._backend()
