@@ -56,7 +56,7 @@ def test_pods_reach_each_other(machine: Machine, options: tuple[str, ...]) -> No
     machine.run("mount", "-t", "tmpfs", "tmpfs", "/etc/netns")
     machine.write("plan.sh", script)
     # To a file: daemons that stay in the background hold the output open.
-    run = "timeout 30 sh -e plan.sh >out 2>&1 </dev/null || { cat out; exit 1; }"
+    run = "timeout 300 sh -e plan.sh >out 2>&1 </dev/null || { cat out; exit 1; }"
     folder = Path(sys.executable).parent  # the controller of switches is `python3 -m testbed.sdn`
     machine.run("sh", "-c", run, env={"PATH": f"{folder}:{os.environ['PATH']}"})
     lines = (machine.root / "mnt/out").read_text().splitlines()
