@@ -103,7 +103,7 @@ def _state(run: Callable[..., Any], machine_files: Path | None) -> dict[str, Any
     """
     state: dict[str, Any] = {
         "links": _links(_output(run, "ip", "-j", "link")),
-        "addresses": _output(run, "ip", "-4", "-o", "address"),
+        "addresses": re.sub(r"_lft \d+sec", "", _output(run, "ip", "-4", "-o", "address")),
         "routes": json.loads(_output(run, "ip", "-j", "route", "show", "table", "all")),
         "rules": _output(run, "ip", "rule"),
         "namespaces": _output(run, "ip", "netns"),
