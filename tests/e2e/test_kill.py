@@ -21,7 +21,7 @@ from machine import TESTBED, Machine, children, until
 
 pytestmark = pytest.mark.e2e
 
-SETTLE = 5.0  # seconds; the kernel frees namespaces after the processes in them are gone
+SETTLE = 30.0  # seconds; the kernel frees namespaces after the processes in them are gone
 PATIENCE = 60.0  # seconds for the command in progress to notice
 
 LABS = (  # options of up: an overlay, FRR on nodes, FRR on nodes and routers, a shaped link
