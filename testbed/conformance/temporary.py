@@ -65,15 +65,20 @@ def put(lab: Lab, objects: Sequence[Mapping[str, Any]]) -> None:
     """
     manifests = [[item, _FILE, None, None] for item in objects]
     lab.ask("apply", manifests=manifests)
-    namespaces = {item["metadata"].get("namespace", "default") for item in objects}
     end = time.monotonic() + _READY
-    while not _ready(lab, namespaces) and time.monotonic() < end:
+    while not _ready(lab, namespaces(objects)) and time.monotonic() < end:
         time.sleep(_AGAIN)
     lab.ask("apply", manifests=manifests)
 
 
-def _ready(lab: Lab, namespaces: Collection[str]) -> bool:
-    pods = (pod for pod in lab.objects("pods") if pod["metadata"]["namespace"] in namespaces)
+def namespaces(objects: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The namespaces that objects are in; a Namespace is in none."""
+    metadata = (item["metadata"] for item in objects)
+    return {found["namespace"] for found in metadata if "namespace" in found}
+
+
+def _ready(lab: Lab, places: Collection[str]) -> bool:
+    pods = (pod for pod in lab.objects("pods") if pod["metadata"]["namespace"] in places)
     conditions = (condition for pod in pods for condition in pod["status"]["conditions"])
     return all(c["status"] == "True" for c in conditions if c["type"] == "Ready")
 

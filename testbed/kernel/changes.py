@@ -53,6 +53,9 @@ class Changes:
     def revert(self, change: PlanChange) -> None:
         """Takes back a change of which any part may have been carried out, and any not.
 
+        What somebody else had made, and what the change could not make for that reason, goes too:
+        it cannot be told from the change's own.
+
         Raises:
             LabError: The kernel refuses something.
             OSError: It has no more descriptors, threads or memory.
@@ -63,9 +66,8 @@ class Changes:
         for name, part in change.changed.items():
             netns = self._namespaces[name]
             with netns.entered():
-                _unload(
-                    netns, (*part.add.rules, *part.remove.rules)
-                )  # the latter's are loaded below
+                # Also those that are to stay: they may be there, and are loaded below.
+                _unload(netns, (*part.add.rules, *part.remove.rules))
                 _take(netns, batch.present(netns, part.add), _ABSENT)
         self._make(change.gone)
         lost = {name: self._lost(name, part.remove) for name, part in change.changed.items()}
